@@ -1,0 +1,1 @@
+"""The Prefect flows: each reads like the loop it runs."""

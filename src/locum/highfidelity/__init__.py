@@ -1,0 +1,24 @@
+"""The high-fidelity model's contract and the shipped models."""
+
+from locum.highfidelity.contract import (
+    HasAffineOperators,
+    HasInnerProduct,
+    HasOperators,
+    HighFidelityModel,
+    field_names,
+    quantity_names,
+    snapshot,
+)
+from locum.highfidelity.mesh import MESH_VARIABLES, Mesh
+
+__all__ = [
+    "MESH_VARIABLES",
+    "HasAffineOperators",
+    "HasInnerProduct",
+    "HasOperators",
+    "HighFidelityModel",
+    "Mesh",
+    "field_names",
+    "quantity_names",
+    "snapshot",
+]

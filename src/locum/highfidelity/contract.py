@@ -1,0 +1,149 @@
+"""What locum asks of a simulation, and what a simulation may offer beyond it.
+
+A black box is enough: parameters in, a snapshot out. Capabilities are separate small protocols, found by
+``isinstance``; a method states which it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import xarray as xr
+
+from locum.arrays import Array
+from locum.exceptions import SimulationError
+from locum.highfidelity.mesh import MESH_VARIABLES, Mesh
+from locum.parameters import ParameterSpace
+
+FIELD_DIMENSIONS = ("time", "node", "component")
+
+
+@runtime_checkable
+class HighFidelityModel(Protocol):
+    """The simulation.
+
+    ``name`` and ``version`` are part of every sample's identity: whatever changes a result changes the version.
+    ``parameters`` is the space on which the model makes sense; a study may narrow it.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Changes whenever a result could change: code, mesh, tables, options."""
+        ...
+
+    @property
+    def parameters(self) -> ParameterSpace:
+        """Names, units, and default ranges."""
+        ...
+
+    def simulate(self, parameters: Mapping[str, float]) -> xr.Dataset:
+        """Run one simulation and return its snapshot, as :func:`snapshot` builds it."""
+        ...
+
+
+@runtime_checkable
+class HasInnerProduct(Protocol):
+    """The model knows the inner product in which errors of its fields mean something."""
+
+    def inner_product(self, field: str) -> Any:
+        """Sparse symmetric positive definite matrix (N, N) on the nodes of ``field`` (``scipy.sparse``)."""
+        ...
+
+
+@runtime_checkable
+class HasOperators(Protocol):
+    """The model hands over its assembled linear system A(mu) u = f(mu) on the free degrees of freedom."""
+
+    def operators(self, parameters: Mapping[str, float]) -> tuple[Any, Array]:
+        """Sparse matrix (n, n) and right-hand side (n,)."""
+        ...
+
+
+@runtime_checkable
+class HasAffineOperators(Protocol):
+    """The system is A(mu) = sum_q theta_q(mu) A_q, f(mu) = sum_p phi_p(mu) f_p with known functions."""
+
+    def affine_operators(self) -> tuple[tuple[Any, ...], tuple[Array, ...]]:
+        """Matrices A_q (n, n) and vectors f_p (n,)."""
+        ...
+
+    def affine_coefficients(self, parameters: Array) -> tuple[Array, Array]:
+        """theta (m, Q) and phi (m, P) for parameter values (m, p) in column order of ``parameters``."""
+        ...
+
+
+def snapshot(
+    mesh: Mesh,
+    fields: Mapping[str, tuple[Array, str]],
+    quantities: Mapping[str, tuple[float, str]] | None = None,
+    times: Array | None = None,
+    time_unit: str = "s",
+) -> xr.Dataset:
+    """Build the dataset that a simulation returns.
+
+    Parameters
+    ----------
+    mesh
+        Where the fields live.
+    fields
+        Name to (values, unit); values of shape (N,), (T, N), (N, c) or (T, N, c), time first where ``times`` is
+        given and components last.
+    quantities
+        Name to (number, unit): quantities of interest.
+    times
+        Saved times, shape (T,), increasing; None for a steady problem.
+    time_unit
+        Unit of the times.
+
+    Returns
+    -------
+    xarray.Dataset
+        Fields with dimensions out of (time, node, component), quantities of interest as scalars, mesh after
+        UGRID, units as attributes.
+
+    Raises
+    ------
+    SimulationError
+        A field whose shape does not fit mesh and times.
+    """
+    dataset = mesh.to_ugrid()
+    if times is not None:
+        dataset = dataset.assign_coords(
+            time=("time", np.asarray(times, dtype=np.float64), {"units": time_unit, "long_name": "time"})
+        )
+    expected = (mesh.nodes,) if times is None else (len(times), mesh.nodes)
+    for name, (values, unit) in fields.items():
+        array = np.asarray(values, dtype=np.float64)
+        if array.shape[: len(expected)] != expected or array.ndim > len(expected) + 1:
+            raise SimulationError(
+                f"field {name!r} has shape {array.shape}; expected {expected}, with components last if any",
+                "shape",
+            )
+        dimensions = ("time", "node", "component")[0 if times is not None else 1 :][: array.ndim]
+        dataset[name] = (dimensions, array, {"units": unit, "location": "node", "mesh": "mesh"})
+    for name, (value, unit) in (quantities or {}).items():
+        dataset[name] = ((), np.float64(value), {"units": unit})
+    return dataset
+
+
+def field_names(dataset: xr.Dataset) -> tuple[str, ...]:
+    """Names of the fields of a snapshot: variables on nodes that do not describe the mesh."""
+    return tuple(
+        str(name)
+        for name, variable in dataset.data_vars.items()
+        if "node" in variable.dims and name not in MESH_VARIABLES
+    )
+
+
+def quantity_names(dataset: xr.Dataset) -> tuple[str, ...]:
+    """Names of the quantities of interest of a snapshot: its scalar variables."""
+    return tuple(
+        str(name) for name, variable in dataset.data_vars.items() if not variable.dims and name != "mesh"
+    )
