@@ -1,0 +1,248 @@
+"""The rules of the house, read off its source: who imports whom, what is declared, what is never done."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.metadata
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# A module imports from its own floor and from those below it.
+FLOORS = (
+    ("locum", "cli"),
+    ("service", "dashboard"),
+    ("flows",),
+    ("reports",),
+    ("execution",),
+    ("study",),
+    ("registry",),
+    ("adaptivity",),
+    ("errors",),
+    ("surrogates",),
+    ("snapshots",),
+    ("highfidelity",),
+    ("reduction",),
+    ("regression",),
+    ("parameters",),
+    ("arrays", "exceptions", "data"),
+)
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+MATHEMATICS = FLOORS[FLOORS.index(("adaptivity",)) :]
+SCREEN_AND_CLUSTER = {
+    "prefect",
+    "distributed",
+    "dask.distributed",
+    "fastapi",
+    "starlette",
+    "uvicorn",
+    "rich",
+    "typer",
+}
+UNSAFE_IMPORTS = {"pickle", "cloudpickle", "dill", "shelve", "marshal", "joblib"}
+UNSAFE_CALLS = {
+    "torch.load",
+    "torch.save",
+    "yaml.unsafe_load",
+    "yaml.full_load",
+    "yaml.load_all",
+    "eval",
+    "exec",
+}
+# Bounded for the sake of another dependency, never imported here.
+ONLY_BOUNDED = {"fastapi"}
+
+
+def modules() -> dict[str, Path]:
+    """Dotted name and file of every module of the packages that ``pyproject.toml`` installs."""
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    found = {}
+    for package in setuptools["packages"]:
+        folder = ROOT / setuptools["package-dir"].get(package, f"src/{package.replace('.', '/')}")
+        for path in sorted(folder.glob("*.py")):
+            found[package if path.stem == "__init__" else f"{package}.{path.stem}"] = path
+    return found
+
+
+MODULES = modules()
+every_module = pytest.mark.parametrize("module", MODULES)
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of everything that a file imports, wherever the import stands."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, (
+                f"{path}:{node.lineno}: write imports from the top, not relative to the file"
+            )
+            yield node.lineno, str(node.module)
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def room(name: str) -> str:
+    """Room of a dotted name: ``reduction`` of ``locum.reduction.pod``; ``locum`` of the package itself."""
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 else parts[0]
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+@every_module
+def test_imports_go_down_only(module: str) -> None:
+    assert room(module) in FLOOR, f"{module}: add its room to FLOORS, where the design puts it"
+    upwards = [
+        f"{MODULES[module]}:{line}: imports {name}"
+        for line, name in imports(MODULES[module])
+        if name.startswith("locum.") and FLOOR.get(room(name), 99) < FLOOR[room(module)]
+    ]
+    assert not upwards
+
+
+@pytest.mark.parametrize(
+    "module", [name for name in MODULES if any(room(name) in floor for floor in MATHEMATICS)]
+)
+def test_mathematics_knows_nothing_of_screen_and_cluster(module: str) -> None:
+    known = [
+        f"{MODULES[module]}:{line}: imports {name}"
+        for line, name in imports(MODULES[module])
+        if any(name == banned or name.startswith(f"{banned}.") for banned in SCREEN_AND_CLUSTER)
+    ]
+    assert not known
+
+
+@every_module
+def test_nothing_read_can_run_code(module: str) -> None:
+    """No pickle, no evaluation of text, no YAML loader but the safe one."""
+    path = MODULES[module]
+    found = [
+        f"{line}: imports {name}" for line, name in imports(path) if name.split(".")[0] in UNSAFE_IMPORTS
+    ]
+    for node in ast.walk(tree(path)):
+        if not isinstance(node, ast.Call):
+            continue
+        called, arguments = ast.unparse(node.func), ast.unparse(node)
+        if called in UNSAFE_CALLS or (called == "yaml.load" and "Safe" not in arguments):
+            found.append(f"{node.lineno}: calls {called}")
+        if any(word.arg == "allow_pickle" and ast.unparse(word.value) != "False" for word in node.keywords):
+            found.append(f"{node.lineno}: allows pickle")
+    assert not found, path
+
+
+@every_module
+def test_a_module_and_its_functions_can_be_read_at_a_sitting(module: str) -> None:
+    """At most 400 lines a file, and 60 a function without its docstring."""
+    path = MODULES[module]
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path
+    too_long = []
+    for function in functions(path):
+        first = function.body[0]
+        docstring = first.end_lineno - first.lineno + 1 if ast.get_docstring(function, clean=False) else 0
+        if function.end_lineno - function.lineno + 1 - docstring > 60:
+            too_long.append(f"{path}:{function.lineno}: {function.name}")
+    assert not too_long
+
+
+@every_module
+def test_everything_public_says_what_it_is(module: str) -> None:
+    path = MODULES[module]
+    if not path.read_text(encoding="utf-8").strip():
+        return
+    assert ast.get_docstring(tree(path)), f"{path}: the first lines say what idea the module holds"
+    silent = [
+        f"{path}:{node.lineno}: {node.name}"
+        for scope in (tree(path), *(node for node in tree(path).body if isinstance(node, ast.ClassDef)))
+        for node in scope.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        and not node.name.startswith("_")
+        and not ast.get_docstring(node)
+    ]
+    assert not silent
+
+
+@every_module
+def test_a_module_has_what_it_exports(module: str) -> None:
+    imported = importlib.import_module(module)
+    missing = [name for name in getattr(imported, "__all__", ()) if not hasattr(imported, name)]
+    assert not missing
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """``locum --help`` answers at once: numerical libraries and Prefect are imported where needed."""
+    program = (
+        "import sys\n"
+        "from locum.cli import main\n"
+        "sys.argv = ['locum', '--help']\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        "heavy = {'torch', 'prefect', 'xarray', 'distributed', 'sklearn', 'matplotlib', 'pandas', 'scipy'}\n"
+        "print('HEAVY', sorted(heavy & set(sys.modules)))\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.splitlines()[-1] == "HEAVY []"
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def declared(extra: str | None = None) -> set[str]:
+    """Distributions that ``pyproject.toml`` asks for, or those of one of its extras."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = project["optional-dependencies"][extra] if extra else project["dependencies"]
+    return {canonical(re.match(r"[\w.-]+", line)[0]) for line in lines}
+
+
+def imported_distributions(paths: Iterator[Path] | list[Path]) -> dict[str, str]:
+    """Distributions that files import, each with one place that does."""
+    owners = importlib.metadata.packages_distributions()
+    found = {}
+    for path in paths:
+        for line, name in imports(path):
+            top = name.split(".")[0]
+            if top not in sys.stdlib_module_names and top != "locum":
+                for owner in owners.get(top, [top]):
+                    found[canonical(owner)] = f"{path}:{line}"
+    return found
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
+    imported = imported_distributions(list(MODULES.values()))
+    undeclared = {name: place for name, place in imported.items() if name not in declared()}
+    assert not undeclared
+    assert declared() - set(imported) == ONLY_BOUNDED
+
+
+def test_tests_and_benchmarks_use_only_what_is_declared() -> None:
+    paths = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]
+    undeclared = {
+        name: place
+        for name, place in imported_distributions(paths).items()
+        if name not in declared() | declared("dev")
+    }
+    assert not undeclared
+
+
+def test_the_lock_file_holds_every_dependency_at_one_version() -> None:
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    pinned = [canonical(line.split("==")[0]) for line in lines if line and not line.startswith("#")]
+    assert all("==" in line and "+" not in line for line in lines if line and not line.startswith("#"))
+    assert len(pinned) == len(set(pinned))
+    assert declared() | declared("dev") | {"setuptools"} <= set(pinned)
