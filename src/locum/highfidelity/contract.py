@@ -24,8 +24,8 @@ FIELD_DIMENSIONS = ("time", "node", "component")
 class HighFidelityModel(Protocol):
     """The simulation.
 
-    ``name`` and ``version`` are part of every sample's identity: whatever changes a result changes the version.
-    ``parameters`` is the space on which the model makes sense; a study may narrow it.
+    ``name`` and ``version`` are part of every sample's identity: whatever changes a result changes the
+    version. ``parameters`` is the space on which the model makes sense; a study may narrow it.
     """
 
     @property
@@ -75,7 +75,7 @@ class HasAffineOperators(Protocol):
         ...
 
     def affine_coefficients(self, parameters: Array) -> tuple[Array, Array]:
-        """theta (m, Q) and phi (m, P) for parameter values (m, p) in column order of ``parameters``."""
+        """Coefficients theta (m, Q) and phi (m, P) for parameter values (m, p), columns as ``parameters``."""
         ...
 
 
@@ -93,8 +93,8 @@ def snapshot(
     mesh
         Where the fields live.
     fields
-        Name to (values, unit); values of shape (N,), (T, N), (N, c) or (T, N, c), time first where ``times`` is
-        given and components last.
+        Name to (values, unit); values of shape (N,), (T, N), (N, c) or (T, N, c), time first where ``times``
+        is given and components last.
     quantities
         Name to (number, unit): quantities of interest.
     times

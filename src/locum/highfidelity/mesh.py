@@ -54,14 +54,16 @@ class Mesh:
             )
         if not np.isfinite(points).all():
             raise ModelError(
-                f"mesh: node {int(np.argwhere(~np.isfinite(points))[0, 0])} has a coordinate that is not finite"
+                f"mesh: node {int(np.argwhere(~np.isfinite(points))[0, 0])} has a coordinate "
+                "that is not finite"
             )
         object.__setattr__(self, "points", points)
         if self.cells is not None:
             cells = np.ascontiguousarray(self.cells, dtype=np.int64)
             if cells.ndim != 2 or (cells.size and (cells.min() < 0 or cells.max() >= len(points))):
                 raise ModelError(
-                    f"mesh: cells must have shape (cells, nodes of a cell) with node numbers 0 to {len(points) - 1}"
+                    f"mesh: cells must have shape (cells, nodes of a cell) with node numbers 0 to "
+                    f"{len(points) - 1}"
                 )
             object.__setattr__(self, "cells", cells)
 
@@ -86,7 +88,7 @@ class Mesh:
         return digest.hexdigest()
 
     def to_ugrid(self) -> xr.Dataset:
-        """Describe the mesh as variables ``mesh``, ``node_x``, ... and the cells' connectivity (UGRID 1.0)."""
+        """Describe the mesh as variables ``mesh``, ``node_x``, ... and the cells' connectivity (UGRID)."""
         axes = _AXES[: self.dimension]
         coordinates = {
             f"node_{axis}": (

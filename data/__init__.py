@@ -1,0 +1,1 @@
+"""Small reference meshes and tables, each with its origin beside it; installed as ``locum.data``."""
