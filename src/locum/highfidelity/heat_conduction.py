@@ -25,11 +25,11 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded
-from scipy.sparse.csgraph import reverse_cuthill_mckee
+from scipy.linalg import LinAlgError
 
 from locum.arrays import AnyArray, Array
 from locum.exceptions import SimulationError
+from locum.highfidelity.banded import banded_numbering, solve_banded
 from locum.highfidelity.finite_elements import lumped, stiffness
 from locum.highfidelity.material import MaterialState, TabulatedMaterial
 
@@ -87,10 +87,8 @@ class ImplicitBalance:
         state = self.material.evaluate(temperature)
         matrix = self.step * self.band
         matrix[0] += (self.mass * state.heat_capacity + self.step * self.conductance) / state.conductivity
-        factor = cholesky_banded(matrix, overwrite_ab=True, lower=True, check_finite=False)
         residual = right - self._value(temperature, state)
-        theta = cho_solve_banded((factor, True), residual, overwrite_b=True, check_finite=False)
-        return np.asarray(theta / state.conductivity)
+        return np.asarray(solve_banded(matrix, residual) / state.conductivity)
 
     def solve(self, right: Array, guess: Array, tolerance: float) -> Array:
         """Newton's method from ``guess`` until a correction stays below ``tolerance`` kelvin at every node.
@@ -148,14 +146,10 @@ class HeatConduction:
     def _banded(self) -> tuple[AnyArray, Any, Array, Array]:
         """Numbering, and K, its lower band and the lumped mass in that numbering."""
         matrix = stiffness(self.points, self.triangles)
-        order = np.asarray(reverse_cuthill_mckee(matrix, symmetric_mode=True))
-        matrix = matrix[order][:, order].tocsr()
-        entries = matrix.tocoo()
-        below = entries.row - entries.col
-        band = np.zeros((int(below.max()) + 1, len(order)), order="F")
-        lower = below >= 0
-        band[below[lower], entries.col[lower]] = entries.data[lower]
-        return order, matrix, band, lumped(self.points, self.triangles)[order]
+        numbering = banded_numbering(matrix)
+        order = numbering.order
+        weights = lumped(self.points, self.triangles)[order]
+        return order, matrix[order][:, order].tocsr(), numbering.band(matrix.data), weights
 
     def balance(self, surfaces: Sequence[ConvectiveSurface], step: float) -> ImplicitBalance:
         """The system of a stage whose implicit step is ``step`` seconds, in the banded numbering."""

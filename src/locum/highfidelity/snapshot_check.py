@@ -1,4 +1,4 @@
-"""What a snapshot must be before it is stored: finite, of the described shape, on the mesh that is expected."""
+"""What a snapshot must be before it is stored: finite, of the described shape, on the expected mesh."""
 
 from __future__ import annotations
 
@@ -79,7 +79,8 @@ def _check_alike(dataset: xr.Dataset, expected: xr.Dataset) -> None:
     for name in field_names(expected):
         if dataset[name].dims != expected[name].dims or dataset[name].shape != expected[name].shape:
             raise SimulationError(
-                f"field {name!r} has {_shape(dataset[name])}; earlier snapshots have {_shape(expected[name])}",
+                f"field {name!r} has {_shape(dataset[name])}; "
+                f"earlier snapshots have {_shape(expected[name])}",
                 "shape",
             )
     for name in (*field_names(expected), *quantity_names(expected)):
