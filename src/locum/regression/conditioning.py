@@ -13,8 +13,8 @@ Cholesky factor W of the correlation matrix of the training inputs, W K W^T = I.
     leave-one-out error_i = (W^T e)_i / B_ii,  s_i^2 = sigma^2 / B_ii,  B = W^T (I - Q Q^T) W   (Dubrule 1983)
 
 The nugget stays in s^2: it is the part of the response that the smooth process does not resolve, and a
-simulation at x would show it. Further inputs are further rows of W: an append costs O(n^2), and points that are
-still running are rows that the deviation sees and the mean does not.
+simulation at x would show it. Further inputs are further rows of W: an append costs O(n^2), and points that
+are still running are rows that the deviation sees and the mean does not.
 """
 
 from __future__ import annotations

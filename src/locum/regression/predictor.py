@@ -58,6 +58,10 @@ class Predictor:
         """Standard deviation sigma of each column's process, shape (m,)."""
         return self._prepared.amplitude
 
+    def group_of(self, column: int) -> Group:
+        """The group that a column belongs to."""
+        return next(group for group in self.groups if column in group.columns)
+
     def mean(self, x: Array) -> Array:
         """Expected outputs (q, m) at inputs (q, p) warped to the unit cube."""
         if len(x) == 1:
@@ -236,8 +240,8 @@ def predictor_from_arrays(arrays: Mapping[str, AnyArray], meta: Mapping[str, Any
         array = np.asarray(arrays[name])
         if array.shape != shape or 0 in shape or not np.isfinite(array).all():
             raise StorageError(
-                f"saved Gaussian processes: array {name!r} of shape {array.shape} should be finite with shape "
-                f"{shape}; the folder is damaged"
+                f"saved Gaussian processes: array {name!r} of shape {array.shape} should be finite and "
+                f"of shape {shape}; the folder is damaged"
             )
     if (
         len(degrees) != count

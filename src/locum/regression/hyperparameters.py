@@ -1,0 +1,147 @@
+"""The search for hyper-parameters: lengthscales and nugget by likelihood, the rest by leave-one-out.
+
+Starts, kernels and trends are compared on at most :data:`SEARCH_ROWS` rows that fill the space, where a
+likelihood call costs about a millisecond; what wins is refined on all rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from locum.arrays import Array
+from locum.exceptions import FitError
+from locum.regression.conditioning import Group
+from locum.regression.likelihood import ProfiledLikelihood
+from locum.regression.predictor import Predictor, predictor
+from locum.regression.trend import DEGREES, trend_size
+
+SEARCH_ROWS = 160
+"""Rows on which starts, kernels and trends are compared."""
+
+LENGTHSCALES = (0.02, 50.0)
+"""Bounds of every lengthscale, in units of the unit cube."""
+
+NUGGETS = (1e-10, 1.0)
+"""Bounds of the nugget, relative to the amplitude squared."""
+
+_STARTS = ((1.0, 1e-6), (0.3, 1e-3))  # lengthscale and nugget
+_ITERATIONS = 60
+_RTOL = 1e-6  # of the log-likelihood per column
+
+
+@dataclass(frozen=True, eq=False)
+class _Tried:
+    group: Group
+    error: float  # leave-one-out, root of the sum of squares
+
+
+class HyperparameterSearch:
+    """The search for one group's hyper-parameters; it counts what it spends.
+
+    Parameters
+    ----------
+    x
+        Inputs (n, p) in the unit cube.
+    y
+        Outputs (n, w) of the group.
+    kernels, degrees
+        Candidates, at least one of each.
+    """
+
+    def __init__(self, x: Array, y: Array, kernels: Sequence[str], degrees: Sequence[int]) -> None:
+        self._x, self._y = x, y
+        self._kernels, self._degrees = kernels, degrees
+        self.evaluations = 0
+        self.converged = True
+
+    def refined(self, group: Group) -> Group:
+        """The likelihood's maximum near a group's hyper-parameters, on all rows."""
+        return self._maximised(self._x, self._y, group)
+
+    def chosen(self, hint: Group | None) -> Group:
+        """The kernel and trend of least leave-one-out error, refined on all rows.
+
+        Kernels are tried from smooth to rough and trends from rich to poor, as long as the error falls.
+        """
+        rows = filling_rows(self._x, SEARCH_ROWS)
+        x, y = self._x[rows], self._y[rows]
+        p = x.shape[1]
+        first = Group((), self._kernels[0], self._degrees[-1], np.full(p, _STARTS[0][0]), _STARTS[0][1])
+        second = replace(first, lengthscale=np.full(p, _STARTS[1][0]), nugget=_STARTS[1][1])
+        if hint is not None:
+            second = replace(first, lengthscale=hint.lengthscale, nugget=hint.nugget)
+        best = min((self._tried(x, y, start) for start in (first, second)), key=lambda tried: tried.error)
+        for kernel in self._kernels[1:]:
+            other = self._tried(x, y, replace(best.group, kernel=kernel))
+            if other.error >= best.error:
+                break
+            best = other
+        for degree in self._degrees[-2::-1]:
+            other = self._tried(x, y, replace(best.group, degree=degree))
+            if other.error >= best.error:
+                break
+            best = other
+        return best.group if len(rows) == len(self._x) else self.refined(best.group)
+
+    def _tried(self, x: Array, y: Array, start: Group) -> _Tried:
+        group = self._maximised(x, y, start)
+        whole = replace(group, columns=tuple(range(y.shape[1])))
+        error, _ = conditioned(x, y, [whole]).leave_one_out()
+        return _Tried(group, float(np.linalg.norm(error)))
+
+    def _maximised(self, x: Array, y: Array, start: Group) -> Group:
+        likelihood = ProfiledLikelihood(x, y, start.kernel, start.degree)
+        if not likelihood.informative or len(x) <= trend_size(x.shape[1], start.degree):
+            return start
+        bounds = [tuple(np.log(LENGTHSCALES))] * x.shape[1] + [tuple(np.log(NUGGETS))]
+        result = minimize(
+            likelihood,
+            np.log([*start.lengthscale, start.nugget]),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
+            options={"maxiter": _ITERATIONS, "ftol": _RTOL},
+        )
+        self.evaluations += likelihood.evaluations
+        self.converged = self.converged and result.nit < _ITERATIONS
+        theta = result.x
+        return replace(start, lengthscale=np.exp(theta[:-1]), nugget=float(np.exp(theta[-1])))
+
+
+def conditioned(x: Array, y: Array, groups: Sequence[Group]) -> Predictor:
+    """Predictor of found groups; nuggets too small for the rounding of a matrix are raised, tenfold a step.
+
+    Raises
+    ------
+    FitError
+        Singular even with a nugget of one.
+    """
+    while True:
+        try:
+            return predictor(x, y, groups)
+        except FitError:
+            if min(group.nugget for group in groups) >= NUGGETS[1]:
+                raise
+            groups = [replace(group, nugget=min(10 * group.nugget, NUGGETS[1])) for group in groups]
+
+
+def allowed_degrees(n: int, p: int) -> tuple[int, ...]:
+    """Degrees of a trend in p inputs that n rows can bear: at least two rows a coefficient."""
+    return tuple(degree for degree in DEGREES if degree == 0 or n >= 2 * trend_size(p, degree))
+
+
+def filling_rows(x: Array, count: int) -> NDArray[np.intp]:
+    """At most ``count`` rows of (n, p), in order, each the farthest from those before (Gonzalez 1985)."""
+    if len(x) <= count:
+        return np.arange(len(x))
+    rows = [int(np.argmin(np.linalg.norm(x - x.mean(axis=0), axis=1)))]
+    distance = np.full(len(x), np.inf)
+    while len(rows) < count:
+        distance = np.minimum(distance, np.linalg.norm(x - x[rows[-1]], axis=1))
+        rows.append(int(np.argmax(distance)))
+    return np.unique(rows)
