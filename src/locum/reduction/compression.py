@@ -166,7 +166,8 @@ class RowCompressor:
     def _split(self, rows: Array, gram: Array | None, energy: float | None = None) -> _Split:
         if len(rows) > rows.shape[1]:
             orthonormal, triangle = np.linalg.qr(rows)
-            split = self._split(triangle, None, energy)
+            rows[: len(triangle)] = triangle
+            split = self._split(rows[: len(triangle)], None, energy)
             return replace(split, rotation=orthonormal @ split.rotation)
         if self._accurate:
             return _split_by_orthonormalisation(rows, self._inner_product, self._share, energy)
