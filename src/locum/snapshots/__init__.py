@@ -1,1 +1,23 @@
-"""To be written."""
+"""The ensemble of snapshots on Zarr and its catalogue, read as xarray."""
+
+from locum.snapshots.database import Database
+from locum.snapshots.identity import sample_identity
+from locum.snapshots.layout import FieldDescription, Layout
+from locum.snapshots.record import Cost, Outcome, Purpose, SampleRecord, Written, training_set_hash
+from locum.snapshots.store import SnapshotStore
+from locum.snapshots.verification import Problem
+
+__all__ = [
+    "Cost",
+    "Database",
+    "FieldDescription",
+    "Layout",
+    "Outcome",
+    "Problem",
+    "Purpose",
+    "SampleRecord",
+    "SnapshotStore",
+    "Written",
+    "sample_identity",
+    "training_set_hash",
+]
