@@ -1,1 +1,27 @@
-"""To be written."""
+"""Decisions of the adaptive loop: pure functions of what is known."""
+
+from locum.adaptivity.acquisition import batch_size, choose_batch
+from locum.adaptivity.rounds import Round
+from locum.adaptivity.stopping import Blame, Decision, Outcome, decide, forecast, stagnates
+from locum.adaptivity.sweep import SWEEP_POINTS, sweep_points
+from locum.adaptivity.verdict import BoolArray, OutputVerdict, Spread, Verdict, assess, relative_to_tolerance
+
+__all__ = [
+    "SWEEP_POINTS",
+    "Blame",
+    "BoolArray",
+    "Decision",
+    "Outcome",
+    "OutputVerdict",
+    "Round",
+    "Spread",
+    "Verdict",
+    "assess",
+    "batch_size",
+    "choose_batch",
+    "decide",
+    "forecast",
+    "relative_to_tolerance",
+    "stagnates",
+    "sweep_points",
+]

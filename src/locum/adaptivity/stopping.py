@@ -1,0 +1,217 @@
+"""Stopping: whether the loop goes on, and if not why, what is to blame, and what to do.
+
+Pure functions of the rounds so far. The loop makes no progress when its *level* (the quantile of the error
+figure that has to come below tolerance) falls by less than a tenth for each doubling of the training
+simulations, fitted over the last rounds that span a doubling and with one standard error in its favour. A
+process that learns at all gains a third or more in a doubling: where the level gains 30 % and scatters by 15
+% from round to round, one study in twenty is stopped wrongly in four doublings; a level that stands still is
+found out after a doubling and a half.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from locum.adaptivity.rounds import Round
+
+LEAST_GAIN = 0.1  # of the level, for each doubling of the training simulations
+LEAST_ROUNDS = 4
+SPAN = 2.0  # the last round has this many times the training simulations of the first one that is looked at
+BASIS_SHARE = (
+    0.5  # of the tolerance: beyond this the basis is to blame, as in the greedy criteria of reduced bases
+)
+CALIBRATION_EXCESS = 2.0  # figures so many times the errors that were measured
+FARTHEST_FORECAST = 20.0
+
+
+class Outcome(StrEnum):
+    """How a round ends."""
+
+    CONTINUE = "continue"
+    WITHIN_TOLERANCE = "within tolerance"
+    BUDGET_SPENT = "budget spent"
+    TIME_SPENT = "time spent"
+    NO_PROGRESS = "no progress"
+
+
+class Blame(StrEnum):
+    """What keeps the error figures up."""
+
+    BASIS = "basis"
+    REGRESSION = "regression"
+    DOMAIN = "domain"
+    CALIBRATION = "calibration"
+
+
+REMEDIES = {
+    Blame.BASIS: (
+        "the reduced basis leaves {basis:.0%} of the tolerance in simulations it has not seen: "
+        "raise methods.reduction.max_rank if it is set, lower methods.reduction.truncation_share, or allow "
+        "a larger tolerance; fields that travel through the mesh need many modes"
+    ),
+    Blame.REGRESSION: (
+        "the regression does not learn the fields from more samples: look for jumps, noise or an unconverged "
+        "solver in the model, narrow the ranges of the parameters, or split the study in two"
+    ),
+    Blame.DOMAIN: (
+        "{outside:.1%} of the parameter distribution lies outside the domain of validity: look at the failed "
+        "simulations, and narrow the ranges to where the model runs"
+    ),
+    Blame.CALIBRATION: (
+        "the calibration is coarse: {calibration} simulations put the error figures well above the errors "
+        "that were measured; raise methods.calibration.simulations"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the loop does next.
+
+    Parameters
+    ----------
+    outcome
+        Go on, or why not.
+    blame
+        What keeps the error figures up; None within tolerance, and while the loop goes on.
+    advice
+        What was found and what to do, in words.
+    """
+
+    outcome: Outcome
+    blame: Blame | None
+    advice: str
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether another round follows."""
+        return self.outcome is Outcome.CONTINUE
+
+
+def decide(
+    history: Sequence[Round],
+    *,
+    simulations: int | None = None,
+    wall_time: float | None = None,
+    elapsed: float = 0.0,
+) -> Decision:
+    """Decide after a round.
+
+    Parameters
+    ----------
+    history
+        All rounds so far, at least one, the newest last.
+    simulations, wall_time
+        The budget: simulations in all, and seconds; None for no limit.
+    elapsed
+        Seconds since the study was started.
+    """
+    last, verdict = history[-1], history[-1].verdict
+    found = (
+        f"{verdict.share_lower:.2%} of the parameter distribution is within tolerance "
+        f"at {verdict.confidence:.0%} confidence, and {verdict.share_required:.0%} are asked"
+    )
+    if verdict.within:
+        return Decision(Outcome.WITHIN_TOLERANCE, None, found)
+    if simulations is not None and last.simulations >= simulations:
+        outcome, why = Outcome.BUDGET_SPENT, f"the budget of {simulations} simulations is spent"
+    elif wall_time is not None and elapsed >= wall_time:
+        outcome, why = Outcome.TIME_SPENT, f"the budget of {wall_time:.0f} s is spent"
+    elif stagnates(history):
+        outcome, why = Outcome.NO_PROGRESS, "more simulations no longer help"
+    else:
+        return Decision(Outcome.CONTINUE, None, found)
+    blame = blamed(last)
+    return Decision(outcome, blame, f"{why}: {found}; {_remedy(history, blame, outcome)}")
+
+
+def stagnates(history: Sequence[Round]) -> bool:
+    """Whether neither the level nor the share outside the domain, where it is still too high, comes down."""
+    last = history[-1].verdict
+    if math.isinf(last.ratio.q50):
+        return True  # nothing can be claimed: more training cannot change that
+    window = _window(history)
+    if window is None:
+        return False
+    gains = []
+    if last.level > 1:
+        gains.append(gain_per_doubling(window, lambda each: each.verdict.level, 1.0))
+    if last.outside > 1 - last.share_required:
+        gains.append(gain_per_doubling(window, lambda each: each.verdict.outside, 1.0))
+    return bool(gains) and max(gains) < LEAST_GAIN
+
+
+def gain_per_doubling(
+    history: Sequence[Round], measure: Callable[[Round], float], standard_errors: float = 0.0
+) -> float:
+    """Part of a measure that goes with each doubling of the training simulations.
+
+    Least squares on logarithms; ``standard_errors`` moves the result in favour of progress.
+    """
+    doublings = np.log2([each.training for each in history])
+    logarithms = np.log(np.clip([measure(each) for each in history], 1e-12, 1e12))
+    spread = doublings - doublings.mean()
+    squares = max(float(spread @ spread), 1e-12)
+    slope = float(spread @ logarithms) / squares
+    residuals = logarithms - logarithms.mean() - slope * spread
+    error = math.sqrt(float(residuals @ residuals) / max(len(history) - 2, 1) / squares)
+    return 1 - math.exp(slope - standard_errors * error)
+
+
+def blamed(last: Round) -> Blame:
+    """What keeps the error figures of a round up."""
+    verdict = last.verdict
+    if math.isinf(verdict.ratio.q50):
+        return Blame.CALIBRATION
+    if verdict.outside > (1 - verdict.share) / 2:
+        return Blame.DOMAIN
+    if last.basis > BASIS_SHARE:
+        return Blame.BASIS
+    if last.measured <= 1 and verdict.ratio.q95 > CALIBRATION_EXCESS * last.measured:
+        return Blame.CALIBRATION
+    return Blame.REGRESSION
+
+
+def forecast(history: Sequence[Round]) -> int | None:
+    """Simulations in all that the rate so far needs to reach tolerance; None where it says nothing.
+
+    The level is taken to fall with a power of the number of training simulations.
+    """
+    last = history[-1]
+    if len(history) < 3 or not 1 < last.verdict.level < math.inf:
+        return None
+    gain = gain_per_doubling(_window(history) or history, lambda each: each.verdict.level)
+    if gain < LEAST_GAIN:
+        return None
+    factor = math.exp2(math.log(last.verdict.level) / -math.log(1 - gain))
+    if factor > FARTHEST_FORECAST:
+        return None
+    return last.simulations + math.ceil(last.training * (float(factor) - 1))
+
+
+def _window(history: Sequence[Round]) -> Sequence[Round] | None:
+    """The last rounds that span a doubling of the training simulations; None where there are too few."""
+    for start in range(len(history) - LEAST_ROUNDS, -1, -1):
+        if SPAN * history[start].training <= history[-1].training:
+            return history[start:]
+    return None
+
+
+def _remedy(history: Sequence[Round], blame: Blame, outcome: Outcome) -> str:
+    last = history[-1]
+    needed = None if outcome is Outcome.NO_PROGRESS else forecast(history)
+    if needed is not None and blame is Blame.REGRESSION:
+        where = "budget.simulations" if outcome is Outcome.BUDGET_SPENT else "budget.wall_time"
+        advice = f"at the rate so far about {needed} simulations are needed: raise {where}"
+    else:
+        advice = REMEDIES[blame].format(
+            basis=last.basis, outside=last.verdict.outside, calibration=last.calibration
+        )
+    if 1 < last.verdict.level < math.inf and last.verdict.outside < 1 - last.verdict.share_required:
+        advice += f"; tolerances {last.verdict.level:.2g} times as large would be met now"
+    return advice
