@@ -40,6 +40,7 @@ _PIECE_BYTES = 2**26
 _COLUMNS = 4096
 _EPS = float(np.finfo(np.float64).eps)
 _ROUNDS = 8
+TOO_LARGE = "reduced basis: the snapshots hold values so large that their squares overflow; check their units"
 _NOT_POSITIVE = "reduced basis: the inner product is not positive on the snapshots; check its matrix"
 
 
@@ -130,6 +131,8 @@ class RowCompressor:
         return replace(self._done, modes=self._stack[: self._used].copy(), drift=drift)
 
     def _append(self, rows: Array) -> None:
+        if not len(rows):
+            return
         needed = self._used + len(rows)
         if needed > len(self._stack):
             larger = np.empty((needed + piece_rows(rows.shape[1]), rows.shape[1]))
@@ -199,6 +202,8 @@ def _carried(coefficients: Array | None, pieces: list[_Split], rotation: Array, 
 
 
 def _split_by_gram(rows: Array, gram: Array, share: float, energy: float | None) -> _Split:
+    if not np.isfinite(gram).all():
+        raise FitError(TOO_LARGE)
     eigenvalues, rotation = np.linalg.eigh(0.5 * (gram + gram.T))
     eigenvalues, rotation = eigenvalues[::-1], rotation[:, ::-1]
     largest = max(float(eigenvalues[0]), 0.0)
@@ -237,11 +242,14 @@ def _orthonormal_factors(rows: Array, inner_product: InnerProduct) -> tuple[Arra
     coefficients = np.eye(len(rows))
     norms = inner_product.norms(rows)
     energy = float(norms @ norms)
+    if not np.isfinite(energy):
+        raise FitError(TOO_LARGE)
     floor = 0.0
     for _ in range(_ROUNDS):
         kept = (norms > floor) & (norms * np.linalg.norm(coefficients, axis=0) > _EPS * np.sqrt(energy))
         count = int(kept.sum())
-        rows[:count] = rows[kept]
+        if count < len(rows):
+            rows[:count] = rows[kept]
         rows = rows[:count]
         rows /= norms[kept, None]
         coefficients = coefficients[:, kept] * norms[kept]
@@ -251,7 +259,9 @@ def _orthonormal_factors(rows: Array, inner_product: InnerProduct) -> tuple[Arra
             triangle = np.linalg.cholesky(gram)
             inverse = solve_triangular(triangle, np.eye(count), lower=True)
             return coefficients @ triangle, _rotate(rows, inverse.T), energy
-        rotation = np.linalg.eigh(gram)[1]
+        eigenvalues, rotation = np.linalg.eigh(gram)
+        if eigenvalues[0] < -1e-8 * eigenvalues[-1]:
+            raise FitError(_NOT_POSITIVE)
         rows, coefficients = _rotate(rows, rotation), coefficients @ rotation
         norms, floor = inner_product.norms(rows), count * _EPS
     raise FitError(_NOT_POSITIVE)
@@ -302,9 +312,7 @@ def _bordered_gram(rows: Array, values: Array, inner_product: InnerProduct) -> A
     """Return the Gram matrix of rows whose first ones are orthogonal with norms ``values``."""
     known = len(values)
     gram = np.diag(np.pad(values**2, (0, len(rows) - known)))
-    step = piece_rows(rows.shape[1])
-    for first in range(known, len(rows), step):
-        gram[:, first : first + step] = inner_product.gram(rows, rows[first : first + step])
+    gram[:, known:] = inner_product.gram(rows, rows[known:])
     gram[known:, :known] = gram[:known, known:].T
     return gram
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from locum.arrays import Array
 from locum.exceptions import FitError
 from locum.reduction.basis import SMALLEST_NORM, FieldBasis
-from locum.reduction.compression import GRAM, Compressed, RowCompressor, piece_rows
+from locum.reduction.compression import GRAM, TOO_LARGE, Compressed, RowCompressor, piece_rows
 from locum.reduction.inner_product import InnerProduct
 from locum.reduction.pod import EUCLIDEAN, basis_vectors, chosen_method, pod, rank_for
 from locum.reduction.steady import SteadyBasis
@@ -71,6 +72,8 @@ class CompressedEnsemble:
             gram, squares = self._energies(rows)
             norms = np.sqrt(np.maximum(squares.reshape(-1, self._slices), 0.0) @ self._time_weights)
             largest = max(largest, float(norms.max()))
+            if not np.isfinite(largest):
+                raise FitError(TOO_LARGE)
             done = sum(map(len, all_norms)) - count
             given = None if weights is None else np.asarray(weights[done : done + len(norms)])
             factors = _weights(given, norms, largest)
@@ -113,11 +116,11 @@ class CompressedEnsemble:
     def _slices(self) -> int:
         return 1 if self.times is None else len(self.times)
 
-    @property
+    @cached_property
     def _time_weights(self) -> Array:
         return np.ones(1) if self.times is None else trapezoid_weights(self.times)
 
-    @property
+    @cached_property
     def _product(self) -> InnerProduct:
         return self.inner_product.repeated(int(np.prod(self.shape[1 if self.times is None else 2 :])))
 

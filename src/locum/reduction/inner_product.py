@@ -5,7 +5,7 @@ Errors are measured, bases made orthonormal and snapshots truncated in the same 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from locum.exceptions import ModelError, StorageError
 
 # entries of X and X^T may differ by this much of the largest entry: assembly sums in different orders
 _SYMMETRY = 1e-10
+_STRIP_BYTES = 2**22
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,25 +62,29 @@ class InnerProduct:
             return rows
         if self.matrix.ndim == 1:
             return np.asarray(rows * self.matrix)
-        return np.asarray(self._applied_to_columns(rows).T)
+        return np.asarray((self.matrix @ _columns(rows)).T)
 
     def gram(self, left: Array, right: Array | None = None) -> Array:
         """Return ``left @ X @ right.T``, shape (k, l); by default the products of ``left`` with itself."""
         right = left if right is None else right
         if self.matrix is None:
             return np.asarray(left @ right.T)
-        if self.matrix.ndim == 1:
-            return np.asarray(left @ (right * self.matrix).T)
-        return np.asarray(left @ self._applied_to_columns(right))
+        products = np.empty((len(left), len(right)))
+        for strip in _strips(right):
+            products[:, strip] = left @ self.apply(right[strip]).T
+        return products
 
     def norms(self, rows: Array) -> Array:
         """Return the norm of each row, shape (k,)."""
-        if self.matrix is None or self.matrix.ndim == 1:
-            squares = np.einsum("kn,kn->k", self.apply(rows), rows)
-        else:
-            columns = np.ascontiguousarray(rows.T)
-            squares = np.einsum("nk,nk->k", self.matrix @ columns, columns)
-        return np.asarray(np.sqrt(np.maximum(squares, 0.0)))
+        squares = np.empty(len(rows))
+        for strip in _strips(rows):
+            part = rows[strip]
+            if self.matrix is None or self.matrix.ndim == 1:
+                squares[strip] = np.einsum("kn,kn->k", self.apply(part), part)
+            else:
+                columns = _columns(part)
+                squares[strip] = np.einsum("nk,nk->k", self.matrix @ columns, columns)
+        return np.sqrt(np.maximum(squares, 0.0))
 
     def repeated(self, components: int) -> InnerProduct:
         """Return the product on fields of several components, (N, c) flattened: X on each, summed."""
@@ -123,9 +128,16 @@ class InnerProduct:
             raise StorageError(f"the saved inner product cannot be read: {error}") from error
         raise StorageError(f"the saved inner product cannot be read: unexpected arrays {sorted(names)}")
 
-    def _applied_to_columns(self, rows: Array) -> Array:
-        # SciPy walks a transposed view element by element: the copy makes the product four times faster
-        return np.asarray(self.matrix @ np.ascontiguousarray(rows.T))
+
+def _columns(rows: Array) -> Array:
+    # SciPy walks a transposed view element by element: the copy makes the product four times faster
+    return np.ascontiguousarray(rows.T)
+
+
+def _strips(rows: Array) -> Iterator[slice]:
+    """Cut rows into strips, so that products need little memory beside them."""
+    step = max(1, _STRIP_BYTES // (8 * max(rows.shape[1], 1)))
+    return (slice(first, first + step) for first in range(0, len(rows), step))
 
 
 def _compact(matrix: Any) -> Any:
