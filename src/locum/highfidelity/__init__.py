@@ -9,10 +9,12 @@ from locum.highfidelity.contract import (
     quantity_names,
     snapshot,
 )
+from locum.highfidelity.field import FieldDescription
 from locum.highfidelity.mesh import MESH_VARIABLES, Mesh
 
 __all__ = [
     "MESH_VARIABLES",
+    "FieldDescription",
     "HasAffineOperators",
     "HasInnerProduct",
     "HasOperators",

@@ -188,12 +188,12 @@ def film_profile(position: Array) -> Array:
 
     ``position`` is the arc length from the leading edge over that side's length: 0 at the leading edge, 1 at
     the trailing edge along the suction side, -1 along the pressure side. A stagnation peak on a laminar
-    floor, the rise to turbulence on the suction side at 0.4, and a slow rise along the pressure side: the
-    shape measured on vanes, with numbers of our own.
+    floor, the rise to turbulence on the suction side at 0.4, and a slow rise along the pressure side to
+    the same value at the trailing edge: the shape measured on vanes, with numbers of our own.
     """
     stagnation = 1900 * np.exp(-((position / 0.07) ** 2))
     suction = 130 * (1 + np.tanh((position - 0.4) / 0.07))
-    pressure = 150 * np.clip(-position, 0.0, 1.0) ** 2
+    pressure = 260 * np.clip(-position, 0.0, 1.0) ** 2
     return np.asarray(500 + stagnation + suction + pressure)
 
 

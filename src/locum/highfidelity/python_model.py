@@ -14,6 +14,8 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import module_from_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -126,6 +128,14 @@ def load_python_model(
     return FunctionModel(found, name, str(version), parameters, options, dict(units or {}))
 
 
+class _FreshLoader(SourceFileLoader):
+    """Compiles the text itself: what runs is what the version is taken from, never a stale cached file."""
+
+    def path_stats(self, path: str) -> Mapping[str, Any]:
+        """Say that no cached file can be compared with the source."""
+        raise OSError(path)
+
+
 def _module(location: str, folder: Path) -> ModuleType:
     if not location.endswith(".py"):
         try:
@@ -138,12 +148,12 @@ def _module(location: str, folder: Path) -> ModuleType:
     if str(file.parent) not in sys.path:
         sys.path.append(str(file.parent))
     name = f"_locum_model_{hashlib.sha256(str(file).encode()).hexdigest()[:12]}"
-    module = ModuleType(name)
+    loader = _FreshLoader(name, str(file))
+    module = module_from_spec(ModuleSpec(name, loader, origin=str(file)))
     module.__file__ = str(file)
     sys.modules[name] = module  # dataclasses and pickling look their module up
     try:
-        # compiled from the text itself: what runs is what the version is taken from, never a stale cache
-        exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)
+        loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise ModelError(f"model file {file} cannot be imported: {_described(error, file)}") from error
@@ -151,11 +161,12 @@ def _module(location: str, folder: Path) -> ModuleType:
 
 
 def _described(error: BaseException, file: Path | None = None) -> str:
+    if isinstance(error, SyntaxError):
+        return f"{type(error).__name__}: {error.msg} (line {error.lineno})"
     lines = [
         frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)
     ]
-    line = error.lineno if isinstance(error, SyntaxError) else (lines[-1] if lines else None)
-    return f"{type(error).__name__}: {error}" + (f" (line {line})" if file and line else "")
+    return f"{type(error).__name__}: {error}" + (f" (line {lines[-1]})" if lines else "")
 
 
 def _instance(kind: type, path: str, options: Mapping[str, Any]) -> HighFidelityModel:
@@ -207,8 +218,9 @@ def _takes_names(model: FunctionModel) -> bool:
 
 
 def _source_version(function: Callable[..., Any], options: Mapping[str, Any]) -> str:
+    written = inspect.unwrap(function) if inspect.isroutine(function) else type(function)
     try:
-        source = Path(inspect.getfile(inspect.unwrap(function))).read_text(encoding="utf-8")
+        source = Path(inspect.getfile(written)).read_text(encoding="utf-8")
     except (OSError, TypeError):
         raise ModelError(
             f"model {getattr(function, '__name__', function)!r} has no source file to take a version from; "
