@@ -1,1 +1,16 @@
-"""To be written."""
+"""Versions of checked surrogates, champion and candidate, promotion and rollback."""
+
+from locum.registry.environment import environment
+from locum.registry.gate import CalibrationResult, Decision, promotion_gate
+from locum.registry.registry import Promotion, Registry
+from locum.registry.version import Version
+
+__all__ = [
+    "CalibrationResult",
+    "Decision",
+    "Promotion",
+    "Registry",
+    "Version",
+    "environment",
+    "promotion_gate",
+]
