@@ -1,1 +1,20 @@
-"""To be written."""
+"""Parameters to reduced coordinates and quantities of interest: Gaussian processes.
+
+``predictor`` and ``field_regression`` answer with NumPy alone; ``gaussian_process`` fits, with gpytorch, and is
+imported only where something is fitted.
+"""
+
+from locum.regression.field_regression import (
+    CoordinatePredictor,
+    coordinate_predictor_from_arrays,
+    fit_coordinates,
+)
+from locum.regression.predictor import Predictor, predictor_from_arrays
+
+__all__ = [
+    "CoordinatePredictor",
+    "Predictor",
+    "coordinate_predictor_from_arrays",
+    "fit_coordinates",
+    "predictor_from_arrays",
+]

@@ -114,7 +114,7 @@ class CoordinatePredictor:
         """Leave-one-out error of the field relative to its norm, shape (n,); the basis is kept."""
         error, _ = self.leave_one_out()
         coordinates = self.magnitude(self.processes.x[: self.n]) * self.processes.y
-        return np.asarray(np.linalg.norm(error, axis=1) / _norms(coordinates))
+        return np.asarray(np.linalg.norm(error / _norms(coordinates)[:, None], axis=1))
 
     def appended(self, x: Array, coordinates: Array) -> CoordinatePredictor:
         """A predictor that also knows ``coordinates`` (a, m) at ``x`` (a, p); hyper-parameters are kept."""
@@ -211,11 +211,11 @@ def fit_coordinates(
 def _best_degree(x: Array, coordinates: Array) -> int:
     """Degree of the magnitude with the least relative leave-one-out error of a quick fit."""
     from locum.regression.gaussian_process import fit_gaussian_processes
-    from locum.regression.hyperparameters import SEARCH_ROWS, allowed_degrees, filling_rows
+    from locum.regression.hyperparameters import SEARCH_ROWS, bearable_degrees, filling_rows
 
     rows = filling_rows(x, SEARCH_ROWS)
     x, coordinates = x[rows], coordinates[rows]
-    degrees = allowed_degrees(*x.shape)
+    degrees = bearable_degrees(x)
     errors = []
     processes = None
     for degree in degrees:
@@ -234,6 +234,8 @@ def _best_degree(x: Array, coordinates: Array) -> int:
 
 def _norms(coordinates: Array) -> Array:
     """Norms (n,) of the rows, none smaller than a tiny share of the largest."""
-    norms = np.linalg.norm(coordinates, axis=1)
-    largest = norms.max()
-    return np.asarray(np.maximum(norms, _SMALLEST_NORM * largest) if largest > 0 else np.ones_like(norms))
+    scale = np.abs(coordinates).max()  # so that squares neither overflow nor vanish
+    if scale == 0.0:
+        return np.ones(len(coordinates))
+    norms = np.linalg.norm(coordinates / scale, axis=1)
+    return np.asarray(scale * np.maximum(norms, _SMALLEST_NORM * norms.max()))

@@ -13,9 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar
 
 import numpy as np
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from locum.arrays import Array
 from locum.exceptions import FitError
@@ -110,19 +112,19 @@ def fit_gaussian_processes(
         Values that are not finite (naming row and column), shapes or options that do not fit, or correlations
         that stay singular whatever the nugget. Nothing has changed.
     """
-    sizes = _checked(x, y, kernel, degree, groups)
+    _check(x, y, kernel, degree, start)
+    sizes = _sizes(groups, y.shape[1])
     kernels = tuple(KERNELS) if kernel == "auto" else (kernel,)
     with _one_thread():
-        from locum.regression.hyperparameters import HyperparameterSearch, allowed_degrees, conditioned
+        from locum.regression.hyperparameters import HyperparameterSearch, conditioned
 
-        degrees = allowed_degrees(*x.shape) if degree == "auto" else (degree,)
-        keeps = start is not None and keeps_choices(start, len(x))
+        degrees = _degrees(x, degree)
         found: list[Group] = []
         searches: list[HyperparameterSearch] = []
         for first, last in pairwise(np.cumsum([0, *sizes]).tolist()):
             search = HyperparameterSearch(x, y[:, first:last], kernels, degrees)
             earlier = start.group_of(min(first, start.y.shape[1] - 1)) if start is not None else None
-            if earlier is not None and keeps:
+            if start is not None and earlier is not None and keeps_choices(start, len(x)):
                 group = search.refined(earlier)
             else:
                 group = search.chosen(earlier or (found[-1] if found else None))
@@ -156,9 +158,10 @@ def check_finite(x: Array, y: Array) -> None:
 
 def _statistics(value: Predictor, evaluations: int) -> FitStatistics:
     error, deviation = value.leave_one_out()
+    scale = np.abs(error).max(axis=0)
     scaled = np.divide(error, deviation, out=np.zeros_like(error), where=deviation > 0)
     return FitStatistics(
-        leave_one_out=np.sqrt(np.mean(error**2, axis=0)),
+        leave_one_out=scale * np.sqrt(np.mean((error / np.where(scale > 0, scale, 1.0)) ** 2, axis=0)),
         standardised_variance=np.mean(scaled**2, axis=0),
         kernels=tuple(group.kernel for group in value.groups),
         degrees=tuple(group.degree for group in value.groups),
@@ -166,10 +169,7 @@ def _statistics(value: Predictor, evaluations: int) -> FitStatistics:
     )
 
 
-def _checked(
-    x: Array, y: Array, kernel: str, degree: int | Literal["auto"], groups: Grouping | Sequence[int]
-) -> list[int]:
-    """Sizes of the groups, after everything has been looked at."""
+def _check(x: Array, y: Array, kernel: str, degree: int | Literal["auto"], start: Predictor | None) -> None:
     if x.ndim != 2 or y.ndim != 2 or len(x) != len(y) or 0 in x.shape or 0 in y.shape:
         raise FitError(
             f"expected inputs (n, p) and outputs (n, m) with as many rows, got {x.shape} and {y.shape}"
@@ -179,15 +179,34 @@ def _checked(
         raise FitError(f"kernel {kernel!r} is unknown; expected auto or one of {', '.join(KERNELS)}")
     if degree not in ("auto", *DEGREES):
         raise FitError(f"degree {degree!r} of the trend is unknown; expected auto or one of {DEGREES}")
-    m = y.shape[1]
+    if start is not None and start.x.shape[1] != x.shape[1]:
+        raise FitError(f"start has {start.x.shape[1]} inputs but the data have {x.shape[1]}; leave start out")
+
+
+def _degrees(x: Array, degree: int | Literal["auto"]) -> tuple[int, ...]:
+    """Degrees of the trend to try."""
+    from locum.regression.hyperparameters import bearable_degrees
+
+    bearable = bearable_degrees(x)
+    if degree == "auto":
+        return bearable
+    if degree not in bearable:
+        raise FitError(
+            f"{len(x)} simulations do not determine a trend of degree {degree} in {x.shape[1]} parameters; "
+            f"use degree {bearable[-1]} or add simulations"
+        )
+    return (degree,)
+
+
+def _sizes(groups: Grouping | Sequence[int], m: int) -> list[int]:
     if groups == "separate":
         return [1] * m
     if groups == "growing":
         return _growing(m)
-    sizes = list(groups)
+    sizes = [int(size) for size in groups]
     if sum(sizes) != m or min(sizes) < 1:
         raise FitError(f"groups {sizes} should be positive and sum to the {m} columns")
-    return [int(size) for size in sizes]
+    return sizes
 
 
 def _growing(m: int) -> list[int]:
@@ -211,3 +230,77 @@ def _one_thread() -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(threads)
+
+
+class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """The same regression as a scikit-learn estimator.
+
+    Parameters
+    ----------
+    kernel, degree, groups
+        As in :func:`fit_gaussian_processes`.
+    bounds
+        Range of the inputs (p, 2), mapped to the unit cube; what the training data span where it is left out.
+
+    Attributes
+    ----------
+    predictor_
+        The fitted :class:`locum.regression.predictor.Predictor`, on the unit cube.
+    result_
+        How the fit ended, and its figures.
+    bounds_
+        Range (p, 2) in use.
+    n_features_in_
+        Number of inputs, p.
+    """
+
+    def __init__(
+        self,
+        kernel: str = "auto",
+        degree: int | Literal["auto"] = "auto",
+        groups: Grouping | Sequence[int] = "separate",
+        bounds: Any = None,
+    ) -> None:
+        self.kernel = kernel
+        self.degree = degree
+        self.groups = groups
+        self.bounds = bounds
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit to inputs (n, p) and outputs (n,) or (n, m).
+
+        Raises
+        ------
+        ValueError
+            Inputs that scikit-learn's own validation refuses.
+        FitError
+            As in :func:`fit_gaussian_processes`.
+        """
+        X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, dtype=np.float64)
+        y = np.asarray(y, dtype=np.float64)
+        if self.bounds is None:
+            self.bounds_ = np.stack([X.min(axis=0), X.max(axis=0)], axis=1)
+        else:
+            self.bounds_ = np.asarray(self.bounds, dtype=np.float64).reshape(X.shape[1], 2)
+        self._single_output = y.ndim == 1
+        self.result_ = fit_gaussian_processes(
+            self._warped(X), y.reshape(len(y), -1), kernel=self.kernel, degree=self.degree, groups=self.groups
+        )
+        self.predictor_ = self.result_.value
+        return self
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """Expected outputs (q,) or (q, m) at inputs (q, p), with ``return_std`` also standard deviations."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        if not return_std:
+            return self._shaped(self.predictor_.mean(self._warped(X)))
+        mean, deviation = self.predictor_.mean_and_deviation(self._warped(X))
+        return self._shaped(mean), self._shaped(deviation)
+
+    def _warped(self, values: Array) -> Array:
+        lower, upper = self.bounds_.T
+        return np.asarray((values - lower) / np.where(upper > lower, upper - lower, 1.0))
+
+    def _shaped(self, outputs: Array) -> Array:
+        return outputs[:, 0] if self._single_output else outputs

@@ -18,7 +18,7 @@ from locum.exceptions import FitError
 from locum.regression.conditioning import Group
 from locum.regression.likelihood import ProfiledLikelihood
 from locum.regression.predictor import Predictor, predictor
-from locum.regression.trend import DEGREES, trend_size
+from locum.regression.trend import DEGREES, trend_features, trend_size
 
 SEARCH_ROWS = 160
 """Rows on which starts, kernels and trends are compared."""
@@ -31,13 +31,14 @@ NUGGETS = (1e-10, 1.0)
 
 _STARTS = ((1.0, 1e-6), (0.3, 1e-3))  # lengthscale and nugget
 _ITERATIONS = 60
-_RTOL = 1e-6  # of the log-likelihood per column
+_WELL_DETERMINED = 1e-5  # ratio of the trend's singular values
+_RTOL = 1e-5  # of the log-likelihood per column
 
 
 @dataclass(frozen=True, eq=False)
 class _Tried:
     group: Group
-    error: float  # leave-one-out, root of the sum of squares
+    error: float  # leave-one-out, root of the sum of squares, over the largest value
 
 
 class HyperparameterSearch:
@@ -61,7 +62,7 @@ class HyperparameterSearch:
 
     def refined(self, group: Group) -> Group:
         """The likelihood's maximum near a group's hyper-parameters, on all rows."""
-        return self._maximised(self._x, self._y, group)
+        return self._maximised(self._x, self._y, replace(group, degree=min(group.degree, self._degrees[-1])))
 
     def chosen(self, hint: Group | None) -> Group:
         """The kernel and trend of least leave-one-out error, refined on all rows.
@@ -92,11 +93,12 @@ class HyperparameterSearch:
         group = self._maximised(x, y, start)
         whole = replace(group, columns=tuple(range(y.shape[1])))
         error, _ = conditioned(x, y, [whole]).leave_one_out()
-        return _Tried(group, float(np.linalg.norm(error)))
+        norm = float(np.linalg.norm(error / (np.abs(y).max() or 1.0)))
+        return _Tried(group, norm if np.isfinite(norm) else np.inf)
 
     def _maximised(self, x: Array, y: Array, start: Group) -> Group:
         likelihood = ProfiledLikelihood(x, y, start.kernel, start.degree)
-        if not likelihood.informative or len(x) <= trend_size(x.shape[1], start.degree):
+        if not likelihood.informative:
             return start
         bounds = [tuple(np.log(LENGTHSCALES))] * x.shape[1] + [tuple(np.log(NUGGETS))]
         result = minimize(
@@ -107,10 +109,11 @@ class HyperparameterSearch:
             bounds=bounds,
             options={"maxiter": _ITERATIONS, "ftol": _RTOL},
         )
+        found = np.exp(result.x)
+        found[-1] = np.clip(found[-1], *NUGGETS)
         self.evaluations += likelihood.evaluations
         self.converged = self.converged and result.nit < _ITERATIONS
-        theta = result.x
-        return replace(start, lengthscale=np.exp(theta[:-1]), nugget=float(np.exp(theta[-1])))
+        return replace(start, lengthscale=found[:-1], nugget=float(found[-1]))
 
 
 def conditioned(x: Array, y: Array, groups: Sequence[Group]) -> Predictor:
@@ -130,9 +133,16 @@ def conditioned(x: Array, y: Array, groups: Sequence[Group]) -> Predictor:
             groups = [replace(group, nugget=min(10 * group.nugget, NUGGETS[1])) for group in groups]
 
 
-def allowed_degrees(n: int, p: int) -> tuple[int, ...]:
-    """Degrees of a trend in p inputs that n rows can bear: at least two rows a coefficient."""
-    return tuple(degree for degree in DEGREES if degree == 0 or n >= 2 * trend_size(p, degree))
+def bearable_degrees(x: Array) -> tuple[int, ...]:
+    """Degrees of a trend that inputs (n, p) determine well, with at least two rows a coefficient."""
+    return tuple(degree for degree in DEGREES if degree == 0 or _bears(x, degree))
+
+
+def _bears(x: Array, degree: int) -> bool:
+    if len(x) < 2 * trend_size(x.shape[1], degree):
+        return False
+    singular_values = np.linalg.svd(trend_features(x, degree), compute_uv=False)
+    return bool(singular_values[-1] > _WELL_DETERMINED * singular_values[0])
 
 
 def filling_rows(x: Array, count: int) -> NDArray[np.intp]:

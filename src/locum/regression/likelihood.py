@@ -45,8 +45,9 @@ class ProfiledLikelihood:
 
     @property
     def informative(self) -> bool:
-        """Whether any column varies beyond the trend; without one nothing can be estimated."""
-        return bool(self._columns.size)
+        """Whether rows outnumber the trend and it leaves something of a column; else nothing to maximise."""
+        n, f = self._features.shape
+        return bool(n > f and self._columns.size)
 
     def __call__(self, theta: Array) -> tuple[float, Array]:
         """Value and gradient (p + 1,) at the logarithms of p lengthscales and the nugget."""
