@@ -1,1 +1,1 @@
-"""To be written."""
+"""A study's report and its tables for the terminal: plain data in, HTML and text out."""

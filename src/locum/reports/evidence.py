@@ -1,0 +1,321 @@
+"""The sections of a report that show evidence: history, bases, parity, coverage, fields, the parameter map."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from locum.reports import field_pictures, pictures, sweep_pictures
+from locum.reports.content import Basis, Case, HeldOut, Output, Report
+from locum.reports.html import (
+    Content,
+    Markup,
+    breakable,
+    element,
+    join,
+    missing,
+    paragraph,
+    picture,
+    section,
+    table,
+)
+from locum.reports.html import pictures as row_of
+from locum.reports.sections import parameter_values
+from locum.reports.summaries import (
+    ObservedCoverage,
+    coverage_curve,
+    expected_coverage,
+    influence,
+    observed_coverage,
+    ratio_to_tolerance,
+)
+from locum.reports.wording import count, error_size, percentage, stated_percentage
+
+_AUDIT_SIZE = 200
+
+
+def history(report: Report) -> Markup:
+    """How the error fell, round by round."""
+    how = (
+        "Each point is one round of the loop: the solid line is the 95 % quantile, dotted the median, dashed the "
+        "largest; the study ends when figures fall below the tolerance over the required share."
+    )
+    if not report.rounds:
+        nothing = missing("No surrogate has been trained yet.", f"locum run {report.path}")
+        return section("history", "History of rounds", how, nothing)
+    figures = [
+        picture(
+            pictures.error_history(report.rounds, output), f"{output.name}.",
+            f"Error figure ({output.figure_kind}) over the sweep, error measured on the calibration simulations; "
+            f"{output.norm}.",
+        )
+        for output in report.outputs
+        if any(output.name in entry.figures for entry in report.rounds)
+    ]  # fmt: skip
+    if any(entry.share_within is not None for entry in report.rounds):
+        figures.append(picture(
+            pictures.share_history(report.rounds, report.verdict.share_required), "Share within tolerance.",
+            f"Of the parameter distribution, at {stated_percentage(report.verdict.confidence)} confidence.",
+        ))  # fmt: skip
+    return section("history", "History of rounds", how, row_of(figures, "two"), _round_table(report))
+
+
+def _round_table(report: Report) -> Markup:
+    shown = [output for output in report.outputs if output.name in report.rounds[-1].figures]
+    rows: list[list[Content]] = []
+    for entry in report.rounds:
+        sizes = [
+            error_size(entry.figures[o.name].q95, relative=o.relative, unit=o.unit)
+            if o.name in entry.figures
+            else "–"
+            for o in shown
+        ]
+        share = "–" if entry.share_within is None else percentage(entry.share_within)
+        rows.append([str(entry.number), count(entry.simulations), *sizes, share])
+    return table(
+        [
+            "round",
+            "simulations",
+            *(join([breakable(o.name), ", 95 % quantile"]) for o in shown),
+            "share within tolerance",
+        ],
+        rows,
+        numbers=range(len(shown) + 3),
+        caption="Error figure over the sweep after each round.",
+    )
+
+
+def bases(report: Report) -> Markup:
+    """Singular values and what the basis leaves out."""
+    how = (
+        "The faster these values fall, the fewer reduced coordinates a field needs; what lies behind the last filled "
+        "dot is cut off and is part of every error figure."
+    )
+    if not report.bases:
+        nothing = missing("There is no reduced basis yet.", f"locum run {report.path}")
+        return section("bases", "Reduced basis", how, nothing)
+    return section("bases", "Reduced basis", how, row_of([_basis(basis) for basis in report.bases], "two"))
+
+
+def _basis(basis: Basis) -> Markup:
+    title = f"{basis.field}{', ' + basis.level if basis.level else ''}."
+    return picture(
+        pictures.singular_values(basis), title,
+        f"{basis.rank} of {len(basis.singular_values)} modes kept; they leave {percentage(basis.truncation_error)} of "
+        f"the ensemble (root mean square, {basis.norm}). Computed with {basis.method}.",
+    )  # fmt: skip
+
+
+def held_out_groups(report: Report) -> list[HeldOut]:
+    """Calibration and audit, as far as they exist."""
+    return [group for group in (report.calibration, report.audit) if group is not None]
+
+
+def parity(report: Report) -> Markup:
+    """Predicted against simulated quantities of interest on held-out simulations."""
+    how = (
+        "Simulations that never trained the surrogate: above, the closer to the line the better; below, the "
+        "difference, with vertical bars as long as the error figure and the tolerance dashed."
+    )
+    groups = held_out_groups(report)
+    if not groups:
+        nothing = missing("There are no held-out simulations yet.", f"locum run {report.path}")
+        return section("parity", "Quantities of interest on held-out simulations", how, nothing)
+    drawn = [output for output in report.outputs if all(_has_values(group, output) for group in groups)]
+    if not drawn:
+        content = paragraph("The study has no quantity of interest.")
+    else:
+        content = row_of([_parity(output, groups) for output in drawn], "two")
+    return section("parity", "Quantities of interest on held-out simulations", how, content)
+
+
+def _has_values(group: HeldOut, output: Output) -> bool:
+    return output.name in group.outputs and group.outputs[output.name].simulated is not None
+
+
+def _parity(output: Output, groups: list[HeldOut]) -> Markup:
+    sizes = []
+    for group in groups:
+        errors = group.outputs[output.name].errors
+        largest = error_size(float(errors.max()), relative=output.relative, unit=output.unit)
+        middle = error_size(float(np.median(errors)), relative=output.relative, unit=output.unit)
+        sizes.append(f"{group.purpose}: median error {middle}, largest {largest}")
+    return picture(pictures.parity(output, groups), f"{output.name}.", "; ".join(sizes) + ".")
+
+
+def coverage(report: Report) -> Markup:
+    """Whether errors stay below their figures as often as claimed."""
+    how = (
+        "Points above the diagonal are errors that stayed below their figure, as most must; a silent miss lies right of "
+        "one tolerance and below the other; observed coverage should follow the claimed one within the grey band."
+    )
+    audit_command = f"locum audit {report.path} -n {_AUDIT_SIZE}"
+    if report.calibration is None:
+        what = "The indicator has not been calibrated: no error figure can be claimed yet."
+        return section(
+            "coverage", "Error figures against errors", how, missing(what, f"locum run {report.path}")
+        )
+    groups = held_out_groups(report)
+    drawn = [output for output in report.outputs if all(output.name in group.outputs for group in groups)]
+    figures = [_coverage_curves(report, drawn)] + [_figure_against_error(output, groups) for output in drawn]
+    parts: list[Content] = [paragraph(_claim(report))]
+    if report.audit is None:
+        parts.append(missing(
+            "No audit has been made: the claimed coverage has not been checked on simulations drawn after the "
+            "calibration.", audit_command,
+        ))  # fmt: skip
+    else:
+        parts.append(
+            _audit_table([observed_coverage(report.audit, output) for output in drawn], report.coverage)
+        )
+    return section("coverage", "Error figures against errors", how, *parts, row_of(figures, "two"))
+
+
+def _claim(report: Report) -> str:
+    n = report.calibration.simulations if report.calibration else 0
+    claimed = stated_percentage(report.coverage)
+    span = expected_coverage(report.coverage, n)
+    if span is None:
+        return f"{claimed} was asked, which {n} calibration simulations are too few to claim."
+    return (
+        f"Claimed: {claimed} of errors lie below their figure, over queries drawn from the parameter distribution. The "
+        f"claim rests on {n} calibration simulations, drawn independently and never used for training; a set of this size "
+        f"gives a true coverage between {percentage(span[0])} and {percentage(span[1])} (95 % of the time)."
+    )
+
+
+def _audit_table(rows: list[ObservedCoverage], claimed: float) -> Markup:
+    written: list[list[Content]] = []
+    for row in rows:
+        low, high = f"{percentage(row.lower)}", f"{percentage(row.upper)}"
+        kept = "yes" if row.upper >= claimed else "no: below the claim"
+        silent = (
+            "–"
+            if row.silent_misses is None
+            else f"{row.silent_misses} ({percentage(row.silent_misses / row.n)})"
+        )
+        written.append(
+            [row.output, f"{row.covered} of {row.n}", percentage(row.share), f"{low} to {high}", kept, silent]
+        )
+    return table(
+        ["output", "covered", "observed", "95 % binomial interval", "claim kept", "silent misses"], written,
+        numbers=(1, 2, 3, 5),
+        caption=f"Audit: claimed {stated_percentage(claimed)}. A silent miss is an error over tolerance whose figure was "
+        "below it.",
+    )  # fmt: skip
+
+
+def _coverage_curves(report: Report, outputs: list[Output]) -> Markup:
+    assert report.calibration is not None
+    audit = report.audit
+    curves = {
+        output.name: coverage_curve(
+            report.calibration.outputs[output.name].scores,
+            None if audit is None else audit.outputs[output.name].scores,
+        )
+        for output in outputs
+    }
+    data = (
+        f"Observed on the {audit.simulations} simulations of the audit"
+        if audit
+        else f"The {report.calibration.simulations} calibration simulations, each half judged by the other: this shows the "
+        "spread that chance makes and is no evidence beyond the calibration"
+    )
+    return picture(
+        pictures.coverage(curves, report.coverage), "Coverage at every level.",
+        f"{data}; dotted: the claimed level.",
+    )  # fmt: skip
+
+
+def _figure_against_error(output: Output, groups: list[HeldOut]) -> Markup:
+    seen = []
+    for group in groups:
+        entry = observed_coverage(group, output)
+        silent = "" if entry.silent_misses is None else f", silent misses: {entry.silent_misses}"
+        seen.append(f"{group.purpose}: {entry.covered} of {entry.n} errors below their figure{silent}")
+    caption = f"Error figure ({output.figure_kind}) against measured error; {'; '.join(seen)}."
+    return picture(pictures.figure_against_error(output, groups), f"{output.name}.", caption)
+
+
+def fields(report: Report) -> Markup:
+    """Fields of the worst and the median held-out case."""
+    how = (
+        "The worst and the median of the held-out simulations, by relative error: what the simulation gave, what the "
+        "surrogate answers, and the difference on its own scale of colours."
+    )
+    if not report.cases:
+        nothing = missing("There are no held-out simulations yet.", f"locum run {report.path}")
+        return section("fields", "Fields on the mesh", how, nothing)
+    return section("fields", "Fields on the mesh", how, *(_case(report, case) for case in report.cases))
+
+
+def _case(report: Report, case: Case) -> Markup:
+    drawn = field_pictures.case_pictures(case)
+    moment = f" Drawn {drawn.moment}." if drawn.moment else ""
+    if drawn.pictures:
+        across = "three" if len(drawn.pictures) > 2 else "two"
+        shown = row_of([picture(svg, title, caption) for svg, title, caption in drawn.pictures], across)
+    else:
+        shown = missing("A field on a volume is not drawn here: open the ensemble in ParaView.")
+    return element(
+        "div",
+        element("h3", f"{case.field}, {case.label} {case.purpose} simulation"),
+        paragraph(
+            f"Error of the whole field {percentage(case.error)}, error figure {percentage(case.figure)}.{moment} "
+            f"Sample {case.identity[:12]}: {parameter_values(report, case.parameters)}.", class_="how",
+        ),
+        shown,
+        class_="case",
+    )  # fmt: skip
+
+
+def parameter_map(report: Report) -> Markup:
+    """Where in the parameter space the error figure is large."""
+    how = (
+        "Largest error figure over its tolerance: above 1 an answer is over tolerance; look for where it grows, and "
+        "whether samples lie there."
+    )
+    title = "Where the error figure is large"
+    ratios = ratio_to_tolerance(report)
+    if report.sweep is None or ratios is None:
+        what = "No sweep of the error figure yet." if report.sweep is None else "No output has a tolerance."
+        command = f"locum check {report.path}" if report.sweep is None else None
+        return section("map", title, how, missing(what, command))
+    usable = np.isfinite(ratios) & (ratios > 0)
+    if not usable.any():
+        what = "The sweep has no finite error figure: the indicator could not be calibrated."
+        return section("map", title, how, missing(what, f"locum run {report.path}"))
+    points, ratios = report.sweep.parameters[usable], ratios[usable]
+    shares = influence(report.space.warp(points), ratios)
+    order = np.argsort(-shares, kind="stable")
+    parts: list[Content] = [paragraph(_sweep_sentence(report, usable.size, int(np.sum(~usable))))]
+    if report.space.dimension > 1:
+        first, second = int(order[0]), int(order[1])
+        svg = sweep_pictures.parameter_map(report.space, (first, second), points, ratios, report.samples)
+        caption = (
+            f"Colour: 95 % quantile over all other parameters in each cell, from {count(len(points))} sweep points. Red "
+            "squares: cells over tolerance. Open circles: samples that were simulated; crosses: samples that failed."
+        )
+        parts.append(row_of([picture(svg, "The two most influential parameters.", caption)], "two"))
+    samples = None if report.samples is None else report.samples.parameters[~report.samples.failed]
+    small = [
+        picture(
+            sweep_pictures.along_parameter(
+                report.space.parameters[j], points[:, j], ratios, None if samples is None else samples[:, j]
+            ),
+            f"{report.space.names[j]}.", f"Alone it explains {percentage(float(shares[j]))} of the variation.",
+        )
+        for j in order
+    ]  # fmt: skip
+    reading = "Solid: 95 % quantile, dotted: median, dashed: largest; the red line is the tolerance, ticks are samples."
+    return section("map", title, how, *parts, element("h3", "Along each parameter"),
+                   paragraph(reading, class_="how"), row_of(small, "three"))  # fmt: skip
+
+
+def _sweep_sentence(report: Report, points: int, unusable: int) -> str:
+    assert report.sweep is not None
+    sentence = f"{count(points)} points drawn from the parameter distribution"
+    if report.sweep.in_domain is not None:
+        outside = int(np.sum(~report.sweep.in_domain))
+        share = percentage(outside / points)
+        sentence += f", {count(outside)} of them ({share}) outside the domain of validity"
+    return sentence + (f"; {count(unusable)} without a finite figure are not drawn." if unusable else ".")

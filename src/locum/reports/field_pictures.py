@@ -1,0 +1,243 @@
+"""A field of a held-out simulation, the surrogate's answer, and their difference, drawn side by side.
+
+Surfaces are coloured triangles, clouds of points coloured dots, lines curves; a line that changes in time is a
+picture over place and time. A volume is not drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from locum.arrays import Array
+from locum.reports.canvas import (
+    BLUE,
+    HALF,
+    INK,
+    ORANGE,
+    THIRD,
+    legend_above,
+    panel,
+    plain_axis,
+    styled,
+    to_svg,
+)
+from locum.reports.content import Case
+from locum.reports.wording import with_unit
+
+Cells = np.ndarray[Any, np.dtype[np.int64]]
+FIELD_COLOURS, SIGNED_COLOURS, SIZE_COLOURS = "viridis", "RdBu_r", "cividis"
+
+
+@dataclass(frozen=True)
+class CasePictures:
+    """Pictures with their titles and captions; none for a volume. ``moment`` says which time is drawn."""
+
+    pictures: tuple[tuple[str, str, str], ...]
+    moment: str
+
+
+def case_pictures(case: Case) -> CasePictures:
+    """Draw one held-out case; of a field that changes in time on a surface, the time of the largest error."""
+    simulated, predicted, difference, signed = _scalars(case)
+    if case.points.shape[1] == 3:
+        return CasePictures((), "")
+    if case.points.shape[1] == 1:
+        return _on_a_line(case, simulated, predicted, difference)
+    moment = ""
+    if case.times is not None:
+        step = int(np.nanargmax(np.nanmax(np.abs(difference), axis=1)))
+        moment = (
+            f"at {with_unit(float(case.times[step]), case.time_unit)}, the time of the largest difference at any node "
+            f"(saved times: {len(case.times)})"
+        )
+        simulated, predicted, difference = simulated[step], predicted[step], difference[step]
+    low, high = _limits(simulated, predicted)
+    largest = float(np.abs(difference).max()) or 1.0
+    node = int(np.argmax(np.abs(difference)))
+    ends = (-largest, largest) if signed else (0.0, largest)
+    colours = SIGNED_COLOURS if signed else SIZE_COLOURS
+    where = f"Largest difference {with_unit(largest, case.unit)}, at the circle."
+    return CasePictures(
+        (
+            (
+                _surface(case, simulated, (low, high), FIELD_COLOURS, "simulated"),
+                "High-fidelity.",
+                "What the simulation gave.",
+            ),
+            (
+                _surface(case, predicted, (low, high), FIELD_COLOURS, "predicted"),
+                "Surrogate.",
+                "Its answer, in the same colours.",
+            ),
+            (
+                _surface(case, difference, ends, colours, "difference", node),
+                "Error.",
+                ("Surrogate less high-fidelity. " if signed else "Length of the difference. ") + where,
+            ),
+        ),
+        moment,
+    )
+
+
+def _scalars(case: Case) -> tuple[Array, Array, Array, bool]:
+    """Fields to colour with, (N,) or (T, N), and whether their difference has a sign: vectors become lengths."""
+    dimensions = 1 if case.times is None else 2
+    difference = case.predicted - case.simulated
+    if case.simulated.ndim == dimensions:
+        return case.simulated, case.predicted, difference, True
+    if case.simulated.shape[-1] == 1:
+        return case.simulated[..., 0], case.predicted[..., 0], difference[..., 0], True
+    length: Callable[[Array], Array] = lambda field: np.linalg.norm(field, axis=-1)  # noqa: E731
+    return length(case.simulated), length(case.predicted), length(difference), False
+
+
+def _limits(*fields: Array) -> tuple[float, float]:
+    low, high = min(float(f.min()) for f in fields), max(float(f.max()) for f in fields)
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+@styled
+def _surface(
+    case: Case, values: Array, ends: tuple[float, float], colours: str, what: str, marked: int | None = None
+) -> str:
+    x, y = case.points.T
+    width, height = float(np.ptp(x)) or 1.0, float(np.ptp(y)) or 1.0
+    tall = min(max(THIRD * height / width, 1.0), 1.35 * THIRD)
+    figure, axes = panel(THIRD, tall + 0.6)
+    axes.set_aspect("equal")
+    axes.set_axis_off()
+    style = {"cmap": colours, "vmin": ends[0], "vmax": ends[1], "rasterized": True}
+    if case.cells is None:
+        size = 2.0 * THIRD * tall * 72**2 / 4 / len(x)
+        mapped = axes.scatter(x, y, c=values, s=min(max(size, 1.0), 40.0), linewidths=0, **style)
+    else:
+        mapped = axes.tripcolor(x, y, triangles(case.cells), values, shading="gouraud", **style)
+        outline = boundary_edges(case.cells)
+        axes.add_collection(LineCollection(list(case.points[outline]), colors=INK, linewidths=0.5))
+    if marked is not None:
+        axes.plot(
+            x[marked],
+            y[marked],
+            "o",
+            markersize=8,
+            markerfacecolor="none",
+            markeredgecolor=INK,
+            clip_on=False,
+        )
+    axes.margins(0.03)
+    _colour_bar(figure, axes, mapped, case, "difference" if what == "difference" else case.field)
+    return to_svg(figure, f"{case.field}, {what}, {case.label} {case.purpose} simulation")
+
+
+def _colour_bar(figure: Figure, axes: Axes, mapped: Any, case: Case, name: str) -> None:
+    bar = figure.colorbar(
+        mapped, ax=axes, orientation="horizontal", fraction=0.06, pad=0.04, aspect=36, shrink=0.94
+    )
+    bar.solids.set_rasterized(True)
+    bar.outline.set_visible(False)
+    plain_axis(bar.ax, "x", 5)
+    bar.set_label(f"{name} ({case.unit})" if case.unit else name)
+
+
+def _on_a_line(case: Case, simulated: Array, predicted: Array, difference: Array) -> CasePictures:
+    if case.times is not None:
+        largest = float(np.abs(difference).max()) or 1.0
+        limits = _limits(simulated, predicted)
+        return CasePictures(
+            (
+                (
+                    _place_and_time(case, simulated, limits, FIELD_COLOURS, "simulated"),
+                    "High-fidelity.",
+                    "What the simulation gave, over place and time.",
+                ),
+                (
+                    _place_and_time(case, predicted, limits, FIELD_COLOURS, "predicted"),
+                    "Surrogate.",
+                    "Its answer, in the same colours.",
+                ),
+                (
+                    _place_and_time(case, difference, (-largest, largest), SIGNED_COLOURS, "difference"),
+                    "Error.",
+                    f"Surrogate less high-fidelity; at most {with_unit(largest, case.unit)}.",
+                ),
+            ),
+            f"at all {len(case.times)} saved times",
+        )
+    return CasePictures(
+        (
+            (
+                _curves(
+                    case,
+                    [(simulated, BLUE, "-", "high-fidelity"), (predicted, ORANGE, "--", "surrogate")],
+                    case.field,
+                ),
+                "Field.",
+                "Simulated, and the surrogate's answer on top of it.",
+            ),
+            (
+                _curves(case, [(difference, ORANGE, "-", "")], "difference"),
+                "Error.",
+                f"Surrogate less high-fidelity; at most {with_unit(float(np.abs(difference).max()), case.unit)}.",
+            ),
+        ),
+        "",
+    )
+
+
+@styled
+def _place_and_time(case: Case, values: Array, ends: tuple[float, float], colours: str, what: str) -> str:
+    figure, axes = panel(THIRD, 3.1)
+    order = np.argsort(case.points[:, 0])
+    axes.grid(False)
+    mapped = axes.pcolormesh(
+        case.points[order, 0],
+        case.times,
+        values[:, order],
+        shading="gouraud",
+        cmap=colours,
+        vmin=ends[0],
+        vmax=ends[1],
+        rasterized=True,
+    )
+    axes.set_xlabel(f"x ({case.length_unit})" if case.length_unit else "x")
+    axes.set_ylabel(f"time ({case.time_unit})")
+    plain_axis(axes, "x", 5)
+    _colour_bar(figure, axes, mapped, case, "difference" if what == "difference" else case.field)
+    return to_svg(
+        figure, f"{case.field}, {what}, over place and time, {case.label} {case.purpose} simulation"
+    )
+
+
+@styled
+def _curves(case: Case, curves: list[tuple[Array, str, str, str]], name: str) -> str:
+    figure, axes = panel(HALF, 2.7)
+    order = np.argsort(case.points[:, 0])
+    for values, colour, line, label in curves:
+        axes.plot(case.points[order, 0], values[order], line, color=colour, label=label)
+    axes.set_xlabel(f"x ({case.length_unit})" if case.length_unit else "x")
+    axes.set_ylabel(f"{name} ({case.unit})" if case.unit else name)
+    plain_axis(axes, "x", 5)
+    if len(curves) > 1:
+        legend_above(axes)
+    return to_svg(figure, f"{case.field}, {name}, {case.label} {case.purpose} simulation")
+
+
+def triangles(cells: Cells) -> Cells:
+    """Triangles (K, 3) of convex faces (M, k): a fan from the first corner of each."""
+    return np.concatenate([cells[:, [0, j, j + 1]] for j in range(1, cells.shape[1] - 1)])
+
+
+def boundary_edges(cells: Cells) -> Cells:
+    """Edges (E, 2) that belong to one face only: the outline, and that of every hole."""
+    edges = np.concatenate(
+        [np.stack([cells[:, j], np.roll(cells, -1, axis=1)[:, j]], axis=1) for j in range(cells.shape[1])]
+    )
+    unique, counts = np.unique(np.sort(edges, axis=1), axis=0, return_counts=True)
+    return np.asarray(unique[counts == 1])

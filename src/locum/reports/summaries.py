@@ -1,0 +1,138 @@
+"""Numbers that a report derives from its data: observed coverage, its chance spread, influence of parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from locum.arrays import Array
+from locum.errors.conformal import binomial_interval, coverage_distribution, required_scores
+from locum.reports.content import HeldOut, Output, Report
+
+
+@dataclass(frozen=True)
+class ObservedCoverage:
+    """How often the error stayed below its figure on n held-out simulations.
+
+    ``lower`` and ``upper`` are the exact (Clopper-Pearson) 95 % binomial interval; ``silent_misses`` counts errors
+    over tolerance whose figure was below it, None where the output has no tolerance.
+    """
+
+    output: str
+    covered: int
+    n: int
+    lower: float
+    upper: float
+    silent_misses: int | None
+
+    @property
+    def share(self) -> float:
+        """Observed coverage."""
+        return self.covered / self.n
+
+
+@dataclass(frozen=True, eq=False)
+class CoverageCurve:
+    """Claimed levels (k,), observed coverage (k,), and the range (k,), (k,) that chance allows 95 % of the time."""
+
+    levels: Array
+    observed: Array
+    lower: Array
+    upper: Array
+
+
+def expected_coverage(level: float, n: int) -> tuple[float, float] | None:
+    """Range in which the true coverage of a figure calibrated on ``n`` simulations lies 95 % of the time.
+
+    None where ``n`` is too small to claim the level at all.
+    """
+    if n < required_scores(level):
+        return None
+    law = coverage_distribution(n, level)
+    return law.quantile(0.025), law.quantile(0.975)
+
+
+def observed_coverage(held_out: HeldOut, output: Output) -> ObservedCoverage:
+    """Count the held-out simulations of one output whose error stayed below the figure."""
+    entry = held_out.outputs[output.name]
+    covered, n = int(np.sum(entry.errors <= entry.figures)), len(entry.errors)
+    misses = None
+    if output.tolerance is not None:
+        misses = int(np.sum((entry.errors > output.tolerance) & (entry.figures <= output.tolerance)))
+    return ObservedCoverage(output.name, covered, n, *binomial_interval(covered, n), misses)
+
+
+def coverage_curve(calibration: Array, audit: Array | None = None) -> CoverageCurve:
+    """Observed coverage at many claimed levels.
+
+    Parameters
+    ----------
+    calibration
+        Scores (error over indicator) of the calibration simulations, shape (n,).
+    audit
+        Scores of independent simulations, shape (m,). Without them each half of the calibration simulations is
+        judged by the other, which shows the spread that chance makes and is no new evidence.
+    """
+    from scipy.stats import betabinom
+
+    pairs = (
+        [(calibration, audit)]
+        if audit is not None
+        else [(calibration[0::2], calibration[1::2]), (calibration[1::2], calibration[0::2])]
+    )
+    n, m = min(len(pair[0]) for pair in pairs), sum(len(pair[1]) for pair in pairs)
+    k = np.unique(np.linspace(1, n, min(n, 60)).astype(int))
+    # the k-th smallest of n scores covers a new one with probability k / (n + 1)
+    observed = np.zeros(len(k))
+    for known, new in pairs:
+        observed += (new[:, None] <= np.sort(known)[k - 1]).sum(axis=0) / m
+    law = betabinom(m, k, n + 1 - k)
+    return CoverageCurve(k / (n + 1), observed, law.ppf(0.025) / m, law.ppf(0.975) / m)
+
+
+def ratio_to_tolerance(report: Report) -> Array | None:
+    """Largest error figure over tolerance at each sweep point, shape (n,); None without sweep or tolerances."""
+    if report.sweep is None:
+        return None
+    ratios = [
+        report.sweep.figures[output.name] / output.tolerance
+        for output in report.outputs
+        if output.tolerance and output.name in report.sweep.figures
+    ]
+    return np.max(ratios, axis=0) if ratios else None
+
+
+def influence(warped: Array, values: Array, bins: int = 16) -> Array:
+    """Share of the variance of log values that each parameter alone explains, shape (p,).
+
+    The correlation ratio Var(E[v | x_j]) / Var(v), a first-order sensitivity index, from ``bins`` equally filled
+    bins; ``warped`` has shape (n, p), ``values`` (n,) are positive.
+    """
+    logs = np.log(np.maximum(values, 1e-300))
+    variance = logs.var()
+    if variance == 0:
+        return np.zeros(warped.shape[1])
+    indices = np.empty(warped.shape[1])
+    for j, column in enumerate(warped.T):
+        groups = np.array_split(logs[np.argsort(column, kind="stable")], bins)
+        sizes = np.array([len(group) for group in groups if len(group)])
+        means = np.array([group.mean() for group in groups if len(group)])
+        indices[j] = float(sizes @ (means - logs.mean()) ** 2 / sizes.sum() / variance)
+    return indices
+
+
+def cell_quantiles(x: Array, y: Array, values: Array, cells: int, q: float = 0.95) -> Array:
+    """Quantile of ``values`` (n,) in each cell of a grid over the unit square, shape (cells, cells), y first.
+
+    Cells without points are NaN.
+    """
+    column = np.clip((x * cells).astype(int), 0, cells - 1)
+    row = np.clip((y * cells).astype(int), 0, cells - 1)
+    grid = np.full(cells * cells, np.nan)
+    index = row * cells + column
+    order = np.argsort(index, kind="stable")
+    starts = np.flatnonzero(np.diff(index[order], prepend=-1))
+    for cell, group in zip(index[order][starts], np.split(values[order], starts[1:]), strict=True):
+        grid[cell] = np.quantile(group, q)
+    return grid.reshape(cells, cells)

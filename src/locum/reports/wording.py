@@ -1,0 +1,97 @@
+"""Numbers as people read them: three significant digits, SI units, percentages, durations."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+THIN_SPACE = "\u202f"  # narrow and unbreakable: between groups of digits, and between number and unit
+
+
+def power_of_ten(exponent: int) -> str:
+    """10 with a raised exponent."""
+    return "10" + str(exponent).translate(_SUPERSCRIPTS)
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """A number to some significant digits, as a power of ten outside [1e-3, 1e6)."""
+    if not math.isfinite(value):
+        return "∞" if value > 0 else "−∞" if value < 0 else "not a number"
+    if value == 0:
+        return "0"
+    mantissa, exponent_text = f"{abs(value):.{digits - 1}e}".split("e")
+    exponent = int(exponent_text)
+    sign = "−" if value < 0 else ""
+    if -3 <= exponent < 6:
+        rounded = float(f"{mantissa}e{exponent}")
+        return sign + f"{rounded:,.{max(digits - 1 - exponent, 0)}f}".replace(",", THIN_SPACE)
+    return f"{sign}{mantissa}{THIN_SPACE}×{THIN_SPACE}{power_of_ten(exponent)}"
+
+
+def with_unit(value: float, unit: str, digits: int = 3) -> str:
+    """A number with its unit."""
+    return significant(value, digits) + (f"{THIN_SPACE}{unit}" if unit else "")
+
+
+def count(number: int) -> str:
+    """A whole number with its digits in groups of three."""
+    return f"{number:,}".replace(",", THIN_SPACE)
+
+
+def percentage(fraction: float) -> str:
+    """A measured fraction as a percentage to three digits, or as many as tell it from 0 % and 100 %."""
+    percent = 100 * fraction
+    if percent in (0, 100):
+        return f"{percent:.0f}{THIN_SPACE}%"
+    if 99 < percent < 100:  # what matters is the distance from 100 %
+        decimals = min(1 - math.floor(math.log10(100 - percent)), 10)
+        return f"{percent:.{decimals}f}{THIN_SPACE}%"
+    return f"{significant(percent)}{THIN_SPACE}%"
+
+
+def stated_percentage(fraction: float) -> str:
+    """A fraction that somebody stated, with no more digits than it has."""
+    return f"{100 * fraction:.10g}{THIN_SPACE}%"
+
+
+def error_size(value: float, *, relative: bool, unit: str) -> str:
+    """An error or error figure: a percentage where it is relative, else a number with its unit."""
+    if not relative or not math.isfinite(value):
+        return with_unit(value, "" if relative else unit)
+    return percentage(value) if 1e-5 <= abs(value) < 10 or value == 0 else significant(value)
+
+
+def tolerance_size(value: float, *, relative: bool, unit: str) -> str:
+    """A tolerance as it was stated."""
+    if relative:
+        return stated_percentage(value)
+    return as_stated(value) + (f"{THIN_SPACE}{unit}" if unit else "")
+
+
+def as_stated(value: float) -> str:
+    """A number with no more digits than it has, those before the point in groups of three."""
+    return f"{value:,.10g}".replace(",", THIN_SPACE).replace("-", "−")
+
+
+def duration(seconds: float) -> str:
+    """A time span in the unit that suits it: µs, ms, s, min, h or days."""
+    for size, unit in ((1e-3, "µs"), (1.0, "ms"), (120.0, "s"), (7200.0, "min"), (172800.0, "h")):
+        if seconds < size:
+            scale = {"µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}[unit]
+            return with_unit(seconds / scale, unit)
+    return with_unit(seconds / 86400, "days")
+
+
+def times_as_many(factor: float) -> str:
+    """A speed-up: 5,300 times."""
+    return f"{significant(factor)}{THIN_SPACE}×"
+
+
+def date(iso: str) -> str:
+    """An ISO 8601 date and time in words; anything else unchanged."""
+    try:
+        moment = datetime.fromisoformat(iso)
+    except ValueError:
+        return iso
+    return f"{moment.day} {moment:%B %Y, %H:%M}"
