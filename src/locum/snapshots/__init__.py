@@ -2,7 +2,7 @@
 
 from locum.snapshots.database import Database
 from locum.snapshots.identity import sample_identity
-from locum.snapshots.layout import FieldDescription, Layout
+from locum.snapshots.layout import Layout
 from locum.snapshots.record import Cost, Outcome, Purpose, SampleRecord, Written, training_set_hash
 from locum.snapshots.store import SnapshotStore
 from locum.snapshots.verification import Problem
@@ -10,7 +10,6 @@ from locum.snapshots.verification import Problem
 __all__ = [
     "Cost",
     "Database",
-    "FieldDescription",
     "Layout",
     "Outcome",
     "Problem",

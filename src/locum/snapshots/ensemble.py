@@ -24,9 +24,9 @@ from zarr.codecs import BloscCodec
 
 from locum.arrays import AnyArray, Array
 from locum.exceptions import StorageError
-from locum.highfidelity import Mesh
+from locum.highfidelity import FieldDescription, Mesh
 from locum.snapshots.durable import PARTIAL, DurableStore, file_lock, sync_directory, told_as_storage_error
-from locum.snapshots.layout import FieldDescription, Layout
+from locum.snapshots.layout import Layout
 
 FORMAT = 1
 _CONVENTIONS = "CF-1.11 UGRID-1.0"

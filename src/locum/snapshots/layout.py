@@ -11,34 +11,7 @@ import xarray as xr
 
 from locum.arrays import Array
 from locum.exceptions import SimulationError
-from locum.highfidelity import Mesh, field_names, quantity_names
-
-
-@dataclass(frozen=True)
-class FieldDescription:
-    """One field of a snapshot.
-
-    Parameters
-    ----------
-    name
-        Name of the field.
-    dimensions
-        Out of ``("time", "node", "component")``, in this order.
-    shape
-        Sizes along ``dimensions``.
-    unit
-        Unit of the values.
-    """
-
-    name: str
-    dimensions: tuple[str, ...]
-    shape: tuple[int, ...]
-    unit: str
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of one snapshot of this field."""
-        return 8 * int(np.prod(self.shape))
+from locum.highfidelity import FieldDescription, Mesh, field_names, quantity_names
 
 
 @dataclass(frozen=True, eq=False)
