@@ -1,1 +1,36 @@
-"""To be written."""
+"""Surrogates: what answers instead of the high-fidelity model, its predictions and its saved form."""
+
+from locum.surrogates.interpolated import InterpolatedField, InterpolatedSurrogate
+from locum.surrogates.loading import load_surrogate
+from locum.surrogates.prediction import Prediction
+from locum.surrogates.saved import Saved, read_saved, write_saved
+from locum.surrogates.surrogate import Description, FieldErrors, Surrogate
+from locum.surrogates.training import (
+    FieldData,
+    FieldStatistics,
+    InterpolatedOptions,
+    Trained,
+    TrainingData,
+    TrainingStatistics,
+    train_interpolated,
+)
+
+__all__ = [
+    "Description",
+    "FieldData",
+    "FieldErrors",
+    "FieldStatistics",
+    "InterpolatedField",
+    "InterpolatedOptions",
+    "InterpolatedSurrogate",
+    "Prediction",
+    "Saved",
+    "Surrogate",
+    "Trained",
+    "TrainingData",
+    "TrainingStatistics",
+    "load_surrogate",
+    "read_saved",
+    "train_interpolated",
+    "write_saved",
+]

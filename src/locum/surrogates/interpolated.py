@@ -1,0 +1,193 @@
+"""The interpolated surrogate: a reduced basis a field, Gaussian processes from parameters to coordinates.
+
+It asks nothing of the high-fidelity model but its snapshots. Quantities of interest are regressed directly: a
+maximum over a field is smoother in the parameters than what a truncated field would give, and needs no field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from locum.arrays import AnyArray, Array
+from locum.parameters import ParameterSpace
+from locum.reduction import FieldBasis, field_basis_from_arrays
+from locum.regression.field_regression import CoordinatePredictor, coordinate_predictor_from_arrays
+from locum.regression.predictor import Predictor, predictor_from_arrays
+from locum.surrogates.prediction import Prediction
+from locum.surrogates.saved import Saved, write_saved
+from locum.surrogates.surrogate import Description, FieldErrors
+
+_BLOCK_NUMBERS = 1 << 20  # coordinates held at a time while indicators are computed
+# Beyond this many ranges outside the box an answer means nothing; held there it is at least a number.
+_FARTHEST = 10.0
+
+
+@dataclass(frozen=True, eq=False)
+class InterpolatedField:
+    """Basis and regression of one field."""
+
+    basis: FieldBasis
+    regression: CoordinatePredictor
+
+
+@dataclass(frozen=True, eq=False)
+class InterpolatedSurrogate:
+    """Answers by interpolation in the training samples.
+
+    Parameters
+    ----------
+    description
+        What it is asked and what it answers.
+    fields
+        Basis and regression by field.
+    regression
+        Of the quantities, columns in the description's order; None where there are none.
+    """
+
+    kind: ClassVar[str] = "interpolated"
+
+    description: Description
+    fields: Mapping[str, InterpolatedField]
+    regression: Predictor | None
+
+    @cached_property
+    def _space(self) -> ParameterSpace:
+        return self.description.space
+
+    def _warped(self, values: Array) -> Array:
+        warped = self._space.warp(values)
+        return np.minimum(np.maximum(warped, -_FARTHEST), 1.0 + _FARTHEST)
+
+    def predict(self, parameters: Any) -> Prediction:
+        """Answer for one or a million parameter sets; nothing is computed before it is asked for."""
+        return Prediction(self, self._space.matrix(parameters))
+
+    def quantity_values(self, values: Array) -> Array:
+        """Quantities of interest, shape (q, k)."""
+        if self.regression is None:
+            return np.empty((len(values), 0))
+        return self.regression.mean(self._warped(values))
+
+    def quantity_values_and_indicators(self, values: Array) -> tuple[Array, Array]:
+        """Quantities of interest and the standard deviation of each, both of shape (q, k)."""
+        if self.regression is None:
+            return np.empty((len(values), 0)), np.empty((len(values), 0))
+        with _one_blas_thread(len(values)):
+            return self.regression.mean_and_deviation(self._warped(values))
+
+    def coordinates(self, field: str, values: Array) -> Array:
+        """Reduced coordinates, shape (q, m)."""
+        return self.fields[field].regression.mean(self._warped(values))
+
+    def expand(self, field: str, coordinates: Array) -> Array:
+        """Coordinates (q, m) to the field, shape (q, ...) with the field's shape."""
+        return self.fields[field].basis.expand(coordinates)
+
+    def field_indicator(self, field: str, values: Array) -> Array:
+        """Root of the summed variances of coordinates and truncation, relative to the field's norm, (q,)."""
+        basis, regression = self.fields[field].basis, self.fields[field].regression
+        warped = self._warped(values)
+        result = np.empty(len(values))
+        rows = max(1, _BLOCK_NUMBERS // max(1, basis.rank))
+        with _one_blas_thread(len(values)), np.errstate(divide="ignore", invalid="ignore"):
+            for start in range(0, len(values), rows):
+                mean, deviation = regression.mean_and_deviation(warped[start : start + rows])
+                energy = np.einsum("qm,qm->q", mean, mean)
+                variance = np.einsum("qm,qm->q", deviation, deviation)
+                result[start : start + rows] = np.sqrt(variance / energy + basis.truncation_error**2)
+        return result
+
+    def field_errors(self, field: str, values: Array, snapshots: Array) -> FieldErrors:
+        """True errors against snapshots (q, ...), relative in the study's norm."""
+        total, projection = self.fields[field].basis.errors(snapshots, self.coordinates(field, values))
+        return FieldErrors(total, projection)
+
+    def distance(self, values: Array) -> Array:
+        """Distance (q,) to the nearest training sample in lengthscales, the largest over all regressions."""
+        warped = self._warped(values)
+        regressions = [field.regression for field in self.fields.values()]
+        distances = [regression.distance(warped) for regression in regressions]
+        if self.regression is not None:
+            distances.append(self.regression.distance(warped))
+        return np.asarray(np.max(distances, axis=0))
+
+    def conditioned_on(self, values: Array) -> Self:
+        """A surrogate whose indicators know that these points are being simulated; same answers."""
+        warped = self._warped(values)
+        return replace(
+            self,
+            fields={
+                name: replace(field, regression=field.regression.conditioned_on(warped))
+                for name, field in self.fields.items()
+            },
+            regression=None if self.regression is None else self.regression.conditioned_on(warped),
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write the saved form: JSON and arrays, no pickle."""
+        description, arrays = self.description.to_saved()
+        content: dict[str, Any] = {"description": description, "fields": {}, "regression": None}
+        for name, field in self.fields.items():
+            content["fields"][name] = {
+                "basis": _put(arrays, f"field.{name}.basis.", field.basis.to_arrays()),
+                "regression": _put(arrays, f"field.{name}.regression.", field.regression.to_arrays()),
+            }
+        if self.regression is not None:
+            content["regression"] = _put(arrays, "regression.", self.regression.to_arrays())
+        write_saved(folder, "surrogate", Saved(self.kind, content, arrays))
+
+    @classmethod
+    def from_saved(cls, saved: Saved) -> Self:
+        """Inverse of :meth:`save`."""
+        content, arrays = saved.content, saved.arrays
+        return cls(
+            Description.from_saved(content["description"], arrays),
+            {
+                name: InterpolatedField(
+                    field_basis_from_arrays(_taken(arrays, f"field.{name}.basis."), field["basis"]),
+                    coordinate_predictor_from_arrays(
+                        _taken(arrays, f"field.{name}.regression."), field["regression"]
+                    ),
+                )
+                for name, field in content["fields"].items()
+            },
+            None
+            if content["regression"] is None
+            else predictor_from_arrays(_taken(arrays, "regression."), content["regression"]),
+        )
+
+
+@contextmanager
+def _one_blas_thread(queries: int) -> Iterator[None]:
+    """One BLAS thread for many small products: several that spin on busy cores take ten times as long."""
+    if queries == 1:
+        yield
+        return
+    with _thread_pools().limit(limits=1, user_api="blas"):
+        yield
+
+
+@cache
+def _thread_pools() -> Any:
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+    return ThreadpoolController()
+
+
+def _put(
+    arrays: dict[str, AnyArray], prefix: str, part: tuple[Mapping[str, AnyArray], dict[str, Any]]
+) -> dict[str, Any]:
+    """Add a part's arrays under a prefix and return its plain values."""
+    arrays.update({prefix + key: array for key, array in part[0].items()})
+    return part[1]
+
+
+def _taken(arrays: Mapping[str, AnyArray], prefix: str) -> dict[str, AnyArray]:
+    return {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}

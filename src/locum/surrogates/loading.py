@@ -1,0 +1,29 @@
+"""Load a surrogate of any kind from its saved form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from locum.exceptions import StorageError
+from locum.surrogates.interpolated import InterpolatedSurrogate
+from locum.surrogates.saved import read_saved
+from locum.surrogates.surrogate import Surrogate
+
+_KINDS = {InterpolatedSurrogate.kind: InterpolatedSurrogate.from_saved}
+
+
+def load_surrogate(folder: Path) -> Surrogate:
+    """Read what a surrogate's ``save`` wrote. Runs no code from the folder.
+
+    Raises
+    ------
+    StorageError
+        Nothing there, a newer format, an unknown kind, or a damaged file.
+    """
+    saved = read_saved(folder, "surrogate")
+    if saved.kind not in _KINDS:
+        raise StorageError(
+            f"{folder / 'surrogate.json'}: kind {saved.kind!r} is unknown; expected {', '.join(_KINDS)}; "
+            "update locum"
+        )
+    return _KINDS[saved.kind](saved)
