@@ -11,7 +11,8 @@ import xarray as xr
 
 from locum.arrays import Array
 from locum.exceptions import SimulationError
-from locum.highfidelity import FieldDescription, Mesh, field_names, quantity_names
+from locum.highfidelity import Mesh, field_names, quantity_names
+from locum.highfidelity.field import FieldDescription
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,7 @@ from locum.surrogates.prediction import Prediction
 from locum.surrogates.saved import Saved, write_saved
 from locum.surrogates.surrogate import Description, FieldErrors
 
-_BLOCK_NUMBERS = 1 << 20  # coordinates held at a time while indicators are computed
+_BLOCK_NUMBERS = 1 << 19  # coordinates or quantities held at a time beside the answer
 # Beyond this many ranges outside the box an answer means nothing; held there it is at least a number.
 _FARTHEST = 10.0
 
@@ -71,16 +71,23 @@ class InterpolatedSurrogate:
 
     def quantity_values(self, values: Array) -> Array:
         """Quantities of interest, shape (q, k)."""
-        if self.regression is None:
-            return np.empty((len(values), 0))
-        return self.regression.mean(self._warped(values))
+        result = np.empty((len(values), len(self.description.quantities)))
+        if self.regression is not None:
+            for rows in _blocks(len(values)):
+                result[rows] = self.regression.mean(self._warped(values[rows]))
+        return result
 
     def quantity_values_and_indicators(self, values: Array) -> tuple[Array, Array]:
         """Quantities of interest and the standard deviation of each, both of shape (q, k)."""
-        if self.regression is None:
-            return np.empty((len(values), 0)), np.empty((len(values), 0))
-        with _one_blas_thread(len(values)):
-            return self.regression.mean_and_deviation(self._warped(values))
+        mean = np.empty((len(values), len(self.description.quantities)))
+        deviation = np.empty_like(mean)
+        if self.regression is not None:
+            with _one_blas_thread(len(values)):
+                for rows in _blocks(len(values)):
+                    mean[rows], deviation[rows] = self.regression.mean_and_deviation(
+                        self._warped(values[rows])
+                    )
+        return mean, deviation
 
     def coordinates(self, field: str, values: Array) -> Array:
         """Reduced coordinates, shape (q, m)."""
@@ -93,15 +100,13 @@ class InterpolatedSurrogate:
     def field_indicator(self, field: str, values: Array) -> Array:
         """Root of the summed variances of coordinates and truncation, relative to the field's norm, (q,)."""
         basis, regression = self.fields[field].basis, self.fields[field].regression
-        warped = self._warped(values)
         result = np.empty(len(values))
-        rows = max(1, _BLOCK_NUMBERS // max(1, basis.rank))
         with _one_blas_thread(len(values)), np.errstate(divide="ignore", invalid="ignore"):
-            for start in range(0, len(values), rows):
-                mean, deviation = regression.mean_and_deviation(warped[start : start + rows])
+            for rows in _blocks(len(values), basis.rank):
+                mean, deviation = regression.mean_and_deviation(self._warped(values[rows]))
                 energy = np.einsum("qm,qm->q", mean, mean)
                 variance = np.einsum("qm,qm->q", deviation, deviation)
-                result[start : start + rows] = np.sqrt(variance / energy + basis.truncation_error**2)
+                result[rows] = np.sqrt(variance / energy + basis.truncation_error**2)
         return result
 
     def field_errors(self, field: str, values: Array, snapshots: Array) -> FieldErrors:
@@ -111,12 +116,16 @@ class InterpolatedSurrogate:
 
     def distance(self, values: Array) -> Array:
         """Distance (q,) to the nearest training sample in lengthscales, the largest over all regressions."""
-        warped = self._warped(values)
-        regressions = [field.regression for field in self.fields.values()]
-        distances = [regression.distance(warped) for regression in regressions]
+        regressions: list[CoordinatePredictor | Predictor] = [
+            field.regression for field in self.fields.values()
+        ]
         if self.regression is not None:
-            distances.append(self.regression.distance(warped))
-        return np.asarray(np.max(distances, axis=0))
+            regressions.append(self.regression)
+        result = np.empty(len(values))
+        for rows in _blocks(len(values)):
+            warped = self._warped(values[rows])
+            result[rows] = np.max([regression.distance(warped) for regression in regressions], axis=0)
+        return result
 
     def conditioned_on(self, values: Array) -> Self:
         """A surrogate whose indicators know that these points are being simulated; same answers."""
@@ -162,6 +171,12 @@ class InterpolatedSurrogate:
             if content["regression"] is None
             else predictor_from_arrays(_taken(arrays, "regression."), content["regression"]),
         )
+
+
+def _blocks(queries: int, width: int = 8) -> Iterator[slice]:
+    """Slices of as many queries as may be held at a time with ``width`` numbers each."""
+    rows = max(1, _BLOCK_NUMBERS // max(1, width))
+    return (slice(start, start + rows) for start in range(0, queries, rows))
 
 
 @contextmanager

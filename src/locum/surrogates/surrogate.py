@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 from locum.arrays import AnyArray, Array
-from locum.highfidelity import FieldDescription, Mesh
+from locum.highfidelity import Mesh
+from locum.highfidelity.field import FieldDescription
 from locum.parameters import ParameterSpace, space_from_dict
 
 if TYPE_CHECKING:
