@@ -32,7 +32,7 @@ def test_the_default_has_about_seven_thousand_unknowns() -> None:
 
 
 def test_one_block_gives_the_known_mean_at_order_two() -> None:
-    """64 / pi^6 times the sum of 1 / (m^2 n^2 (m^2 + n^2)) over odd m and n: the sine series of the solution."""
+    """64 / pi^6 times the sum of 1 / (m^2 n^2 (m^2 + n^2)) over odd m and n."""
     errors = []
     for cells in (10, 20, 40, 80):
         mean = float(ThermalBlock(1, cells).simulate({"conductivity_11": 1.0})["mean_temperature"])
