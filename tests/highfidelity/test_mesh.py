@@ -44,6 +44,7 @@ def test_the_hash_sees_points_cells_and_unit() -> None:
         (np.array([[0.0, 0], [np.nan, 0]]), None, "node 1 has a coordinate that is not finite"),
         (np.zeros((3, 2)), np.array([[0, 1, 3]]), "0 to 2"),
         (np.zeros((3, 2)), np.array([0, 1, 2]), "cells must have shape"),
+        (np.zeros((3, 2)), np.array([[0], [1]]), "cells must have shape"),
     ],
 )
 def test_a_mesh_that_makes_no_sense_is_refused(
@@ -78,3 +79,23 @@ def test_a_field_that_does_not_fit_is_refused_by_name(shape: tuple[int, ...], ti
     with pytest.raises(SimulationError, match="field 'u' has shape") as caught:
         snapshot(TRIANGLE, {"u": (np.zeros(shape), "K")}, times=saved)
     assert caught.value.failure == "shape"
+
+
+@pytest.mark.parametrize(
+    ("dimension", "corners", "cell"),
+    [
+        (1, 2, "edge"),
+        (2, 2, "edge"),
+        (2, 3, "face"),
+        (2, 4, "face"),
+        (3, 3, "face"),
+        (3, 4, "volume"),
+        (3, 8, "volume"),
+    ],
+)
+def test_cells_are_named_after_their_own_dimension(dimension: int, corners: int, cell: str) -> None:
+    mesh = Mesh(np.random.default_rng(1).random((corners, dimension)), np.arange(corners)[None])
+    dataset = mesh.to_ugrid()
+    assert f"mesh_{cell}_nodes" in dataset
+    assert dataset["mesh"].attrs["topology_dimension"] == {"edge": 1, "face": 2, "volume": 3}[cell]
+    assert Mesh.from_ugrid(dataset).hash == mesh.hash

@@ -17,8 +17,7 @@ from locum.arrays import Array
 from locum.exceptions import ModelError
 
 _AXES = ("x", "y", "z")
-# cells of these sizes by dimension of the points: edges of a line, faces of a surface, tetrahedra of a volume
-_TOPOLOGY = {1: ("edge", 1), 2: ("face", 2), 3: ("volume", 3)}
+_CELLS = {1: "edge", 2: "face", 3: "volume"}  # by dimension of the cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +59,10 @@ class Mesh:
         object.__setattr__(self, "points", points)
         if self.cells is not None:
             cells = np.ascontiguousarray(self.cells, dtype=np.int64)
-            if cells.ndim != 2 or (cells.size and (cells.min() < 0 or cells.max() >= len(points))):
+            shaped = cells.ndim == 2 and cells.shape[1] >= 2
+            if not shaped or (cells.size and (cells.min() < 0 or cells.max() >= len(points))):
                 raise ModelError(
-                    f"mesh: cells must have shape (cells, nodes of a cell) with node numbers 0 to "
+                    "mesh: cells must have shape (cells, two or more nodes of a cell) with node numbers 0 to "
                     f"{len(points) - 1}"
                 )
             object.__setattr__(self, "cells", cells)
@@ -106,7 +106,9 @@ class Mesh:
         }
         variables: dict[str, Any] = {}
         if self.cells is not None:
-            cell, dimension = _TOPOLOGY[self.dimension]
+            # two nodes make an edge and three a face wherever they lie; four in space make a tetrahedron
+            dimension = min(self.dimension, self.cells.shape[1] - 1)
+            cell = _CELLS[dimension]
             connectivity = f"{cell}_node_connectivity"
             attributes |= {"topology_dimension": dimension, connectivity: f"mesh_{cell}_nodes"}
             variables[f"mesh_{cell}_nodes"] = (
