@@ -1,7 +1,7 @@
 """Parameters to reduced coordinates and quantities of interest: Gaussian processes.
 
-``predictor`` and ``field_regression`` answer with NumPy alone; ``gaussian_process`` fits, with gpytorch, and is
-imported only where something is fitted.
+``predictor`` and ``field_regression`` answer with NumPy alone; ``gaussian_process`` fits, with gpytorch, and
+is imported only where something is fitted.
 """
 
 from locum.regression.field_regression import (

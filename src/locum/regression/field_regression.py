@@ -100,6 +100,11 @@ class CoordinatePredictor:
         magnitude = self.magnitude(x)
         return magnitude * mean, magnitude * deviation
 
+    @property
+    def inverse_lengthscales(self) -> Array:
+        """What inputs are multiplied by before distances are measured, shape (p,)."""
+        return self.processes.inverse_lengthscales
+
     def distance(self, x: Array) -> Array:
         """Distance (q,) of inputs (q, p) to the nearest training input, in lengthscales."""
         return self.processes.distance(x)

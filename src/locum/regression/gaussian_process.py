@@ -272,7 +272,7 @@ class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            Inputs that scikit-learn's own validation refuses.
+            Inputs that scikit-learn's own validation refuses, or bounds that are not ranges.
         FitError
             As in :func:`fit_gaussian_processes`.
         """
@@ -281,7 +281,9 @@ class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if self.bounds is None:
             self.bounds_ = np.stack([X.min(axis=0), X.max(axis=0)], axis=1)
         else:
-            self.bounds_ = np.asarray(self.bounds, dtype=np.float64).reshape(X.shape[1], 2)
+            self.bounds_ = np.asarray(self.bounds, dtype=np.float64)
+            if self.bounds_.shape != (X.shape[1], 2) or not (self.bounds_[:, 0] < self.bounds_[:, 1]).all():
+                raise ValueError(f"bounds must be {X.shape[1]} pairs of lower < upper, got {self.bounds!r}")
         self._single_output = y.ndim == 1
         self.result_ = fit_gaussian_processes(
             self._warped(X), y.reshape(len(y), -1), kernel=self.kernel, degree=self.degree, groups=self.groups

@@ -67,7 +67,7 @@ class HyperparameterSearch:
     def chosen(self, hint: Group | None) -> Group:
         """The kernel and trend of least leave-one-out error, refined on all rows.
 
-        Kernels are tried from smooth to rough and trends from rich to poor, as long as the error falls.
+        All kernels are tried with the richest trend, then poorer trends as long as the error falls.
         """
         rows = filling_rows(self._x, SEARCH_ROWS)
         x, y = self._x[rows], self._y[rows]
@@ -79,9 +79,7 @@ class HyperparameterSearch:
         best = min((self._tried(x, y, start) for start in (first, second)), key=lambda tried: tried.error)
         for kernel in self._kernels[1:]:
             other = self._tried(x, y, replace(best.group, kernel=kernel))
-            if other.error >= best.error:
-                break
-            best = other
+            best = min(best, other, key=lambda tried: tried.error)
         for degree in self._degrees[-2::-1]:
             other = self._tried(x, y, replace(best.group, degree=degree))
             if other.error >= best.error:

@@ -75,7 +75,7 @@ def gpytorch_kernel(name: str, dimension: int) -> gpytorch.kernels.Kernel:
     if name == "rbf":
         kernel = gpytorch.kernels.RBFKernel(**options)
     elif name == "rational-quadratic":
-        kernel = gpytorch.kernels.RQKernel(**options)
+        kernel = gpytorch.kernels.RQKernel(**options).double()
         kernel.initialize(alpha=SHAPE_OF_RATIONAL_QUADRATIC)
         kernel.raw_alpha.requires_grad_(False)
     else:

@@ -91,12 +91,17 @@ class Predictor:
             result[rows] = self._deviation(x[rows], self._correlation(x[rows]))
         return result
 
-    def distance(self, x: Array) -> Array:
-        """Distance (q,) of inputs (q, p) to the nearest training input, in lengthscales.
+    @property
+    def inverse_lengthscales(self) -> Array:
+        """What inputs are multiplied by before distances are measured, shape (p,).
 
-        The metric is the mean of the groups' squared inverse lengthscales, weighted by their variance.
+        Root of the mean of the groups' squared inverse lengthscales, weighted by their variance.
         """
-        metric = self._prepared.metric
+        return self._prepared.metric
+
+    def distance(self, x: Array) -> Array:
+        """Distance (q,) of inputs (q, p) to the nearest training input, in lengthscales."""
+        metric = self.inverse_lengthscales
         known = (self.x[: self.n] - 0.5) * metric
         squares = np.einsum("np,np->n", known, known)
         result = np.empty(len(x))

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from locum.regression.conditioning import Group
+from locum.regression.hyperparameters import (
+    LENGTHSCALES,
+    NUGGETS,
+    HyperparameterSearch,
+    bearable_degrees,
+    conditioned,
+    filling_rows,
+)
+
+
+def test_repeated_columns_of_inputs_bear_no_trend() -> None:
+    x = np.random.default_rng(0).random((60, 2))
+    assert bearable_degrees(x) == (0, 1, 2)
+    assert bearable_degrees(np.hstack([x, x[:, :1]])) == (0,)
+    assert bearable_degrees(x[:8]) == (0, 1)
+
+
+@given(st.integers(1, 60), st.integers(1, 80), st.integers(0, 2**32 - 1))
+def test_filling_rows_are_distinct_and_in_order(n: int, count: int, seed: int) -> None:
+    rows = filling_rows(np.random.default_rng(seed).random((n, 3)), count)
+    assert len(rows) == min(n, count)
+    assert (np.diff(rows) > 0).all()
+
+
+def test_filling_rows_reach_every_corner_of_a_grid() -> None:
+    x = np.stack(np.meshgrid(np.linspace(0, 1, 21), np.linspace(0, 1, 21)), axis=-1).reshape(-1, 2)
+    chosen = x[filling_rows(x, 30)]
+    nearest = np.linalg.norm(x[:, None] - chosen, axis=-1).min(axis=1)
+    assert nearest.max() < 0.2
+
+
+def test_search_stays_within_its_bounds() -> None:
+    generator = np.random.default_rng(0)
+    x = generator.random((40, 2))
+    for y in (generator.standard_normal((40, 1)), np.sin(3 * x[:, :1]), np.sign(x[:, :1] - 0.5)):
+        group = HyperparameterSearch(x, y, ["rbf", "matern-5/2"], [0, 1]).chosen(None)
+        assert (group.lengthscale >= LENGTHSCALES[0] * 0.999).all()
+        assert (group.lengthscale <= LENGTHSCALES[1] * 1.001).all()
+        assert NUGGETS[0] <= group.nugget <= NUGGETS[1]
+
+
+def test_singular_correlation_raises_its_nugget_and_no_more() -> None:
+    x = np.repeat(np.random.default_rng(0).random((10, 1)), 3, axis=0)
+    group = Group((0,), "rbf", 0, np.ones(1), 1e-18)
+    repaired = conditioned(x, np.sin(x), [group]).groups[0]
+    assert 1e-18 < repaired.nugget < 1e-10
