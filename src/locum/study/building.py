@@ -1,0 +1,90 @@
+"""From a study to what it names: its high-fidelity model, and the surrogate that answers for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from locum.exceptions import ModelError
+from locum.study.reading import load_study
+from locum.study.sections import CooledBladeModel, SelfHeatingModel, ThermalBlockModel
+from locum.study.study import Study
+
+if TYPE_CHECKING:
+    from locum.errors import CheckedSurrogate
+    from locum.highfidelity import HighFidelityModel
+
+
+def build_model(study: Study) -> HighFidelityModel:
+    """Build the high-fidelity model that a study names.
+
+    Raises
+    ------
+    ModelError
+        Options that do not fit together, or a model of the user's that cannot be imported or does not keep
+        the contract.
+    """
+    try:
+        return _model(study)
+    except ModelError as error:
+        raise ModelError(f"{study.path}: model: {error}") from error
+
+
+def _model(study: Study) -> HighFidelityModel:
+    section = study.model
+    if isinstance(section, ThermalBlockModel):
+        from locum.highfidelity.thermal_block import ThermalBlock
+
+        return ThermalBlock(section.blocks, section.cells)
+    if isinstance(section, CooledBladeModel):
+        from locum.highfidelity.cooled_blade import CooledBlade
+
+        return CooledBlade(section.end_time, section.saved_times, section.steps_per_interval)
+    if isinstance(section, SelfHeatingModel):
+        from locum.highfidelity.self_heating import SelfHeating
+
+        return SelfHeating(section.cells, section.biot)
+    from locum.highfidelity.python_model import load_python_model
+
+    return load_python_model(
+        section.path,
+        folder=study.path.parent,
+        parameters=study.own_space(),
+        options=section.options,
+        units=section.units,
+        version=section.version,
+    )
+
+
+def load_surrogate(path: str | Path, version: int | None = None) -> CheckedSurrogate:
+    """Load a checked surrogate: a saved version's folder, or a study's champion (or a given version).
+
+    Parameters
+    ----------
+    path
+        A study file, a study's folder, or the folder of one saved version.
+    version
+        Number of the version; the champion where it is left out.
+
+    Raises
+    ------
+    StudyError, StorageError, RegistryError
+        Nothing is there, or it was written by a newer format. Loading never runs code.
+    """
+    from locum.errors import CheckedSurrogate
+    from locum.registry import Registry
+    from locum.snapshots import SnapshotStore
+
+    path = Path(path)
+    if (path / "checked.json").is_file():
+        return CheckedSurrogate.load(path)
+    study = load_study(path)
+    store = SnapshotStore.open(
+        study.folder, study=study.name, readonly=True, catalogue_url=study.catalogue_url
+    )
+    try:
+        registry = Registry.open(store)
+        number = registry.require_champion() if version is None else version
+        return CheckedSurrogate.load(registry.version(number).folder)
+    finally:
+        store.close()

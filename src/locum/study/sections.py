@@ -1,0 +1,242 @@
+"""The sections of a study file, typed and validated. The texts below the keys are what editors show.
+
+Each section holds what one room needs, under the names that its options have there.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from locum.exceptions import ParameterError
+from locum.parameters import Parameter, unknown_name
+from locum.parameters.space import Scale
+from locum.study.values import AutoCount, AutoPair, Count, DistributionValue, Fraction, Positive, Seconds
+
+
+class Section(BaseModel):
+    """A mapping of known keys; an unknown one is refused with the likely one."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, given: Any) -> Any:
+        if isinstance(given, dict):
+            for key in given:
+                if key not in cls.model_fields:
+                    raise ValueError(unknown_name("key", str(key), cls.model_fields))
+        return given
+
+
+class ThermalBlockModel(Section):
+    """Steady heat conduction in a square of k x k blocks; parameters ``conductivity_11``, ..."""
+
+    kind: Literal["thermal_block"]
+    blocks: Count = 2
+    """Blocks per side; each has a conductivity."""
+    cells: Count | None = None
+    """Mesh cells per side, a multiple of blocks; left out, about 7,000 nodes."""
+
+
+class CooledBladeModel(Section):
+    """Transient heat conduction in the cross-section of a cooled turbine blade; seven parameters."""
+
+    kind: Literal["cooled_blade"]
+    end_time: Positive = 90.0
+    """Seconds from cold start to the last saved time."""
+    saved_times: Count = 41
+    """Number of saved times, the start among them."""
+    steps_per_interval: Count = 3
+    """Time steps from one saved time to the next."""
+
+
+class SelfHeatingModel(Section):
+    """A slab that heats itself; its response is steep in a corner of the space. Two parameters."""
+
+    kind: Literal["self_heating"]
+    cells: Count = 200
+    """Elements from the middle to the face."""
+    biot: Positive = 10.0
+    """Heat transfer at the face over conduction in the slab."""
+
+
+class PythonModel(Section):
+    """Your own model: a function of the parameters, or a class that keeps the model contract."""
+
+    kind: Literal["python"]
+    path: str = Field(examples=["fin.py:simulate", "package.module:Model"])
+    """``file.py:name``, relative to the study file, or ``package.module:name``."""
+    version: str | None = None
+    """Change it whenever results change. Left out, it follows from the file's source."""
+    options: dict[str, Any] = {}
+    """Further arguments by name, the same for every simulation."""
+    units: dict[str, str] = {}
+    """Units of fields and quantities, and of ``coordinates`` and ``times``, where the model gives none."""
+
+
+ModelSection = Annotated[
+    ThermalBlockModel | CooledBladeModel | SelfHeatingModel | PythonModel, Field(discriminator="kind")
+]
+
+
+class ParameterSection(Section):
+    """One parameter. Where the model brings its own, what is left out here stays as it is there."""
+
+    range: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    """[lower, upper], in the unit."""
+    unit: str | None = None
+    """For people, tables and stored arrays."""
+    scale: Scale | None = None
+    """log where orders of magnitude matter: fitted on the logarithm. Linear otherwise."""
+    distribution: DistributionValue | None = None
+    """How queries are distributed: the claims hold over it. Left out, uniform in the scale."""
+    description: str | None = None
+    """A few words for tables and pictures."""
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.range is not None:
+            try:
+                self.on("p", None)
+            except ParameterError as error:
+                raise ValueError(str(error).removeprefix("parameter 'p': ")) from None
+        return self
+
+    def on(self, name: str, given: Parameter | None) -> Parameter:
+        """The parameter of a study: these keys, on top of the model's own where it brings one.
+
+        Raises
+        ------
+        ParameterError
+            No range anywhere, one that leaves the model's own, or one that is reversed or does not suit the
+            scale.
+        """
+        if given is None and self.range is None:
+            raise ParameterError(f"parameter {name!r}: key 'range' is missing; write range: [lower, upper]")
+        base = given or Parameter(name, 0.0, 1.0)
+        lower, upper = self.range or (base.lower, base.upper)
+        if given is not None and (lower < given.lower or upper > given.upper):
+            raise ParameterError(
+                f"parameter {name!r}: range [{lower:g}, {upper:g}] leaves the model's own, "
+                f"[{given.lower:g}, {given.upper:g}]; narrow it"
+            )
+        kept = base.distribution if self.scale in (None, base.scale) else None
+        return Parameter(
+            name,
+            lower,
+            upper,
+            unit=base.unit if self.unit is None else self.unit,
+            scale=self.scale or base.scale,
+            distribution=self.distribution or kept,
+            description=base.description if self.description is None else self.description,
+        )
+
+
+class FieldAccuracy(Section):
+    """What is asked of one field."""
+
+    tolerance: Positive
+    """Largest acceptable relative error, in the study's norm."""
+
+
+class QuantityAccuracy(Section):
+    """What is asked of one quantity of interest."""
+
+    tolerance: Positive
+    """Largest acceptable error."""
+    error: Literal["relative", "absolute"] = "relative"
+    """Relative to the true value, or absolute in the quantity's unit."""
+
+
+class Accuracy(Section):
+    """What the study promises."""
+
+    tolerance: Positive
+    """Largest acceptable relative error of every field, in the study's norm: 0.01 is one percent."""
+    confidence: Fraction = 0.95
+    """Probability with which an error figure covers the true error, and at which the share is stated."""
+    share: Fraction = 0.99
+    """Share of the parameter distribution that must be within tolerance."""
+    fields: dict[str, FieldAccuracy] = {}
+    """Fields whose tolerance differs."""
+    quantities: dict[str, QuantityAccuracy] = {}
+    """Quantities of interest with a tolerance; the others only get an error figure."""
+
+
+class Budget(Section):
+    """What the study may cost."""
+
+    simulations: Count | None = None
+    """Simulations in all: design, calibration and what the loop adds. Left out, no limit."""
+    wall_time: Seconds | None = Field(default=None, examples=["20 min", "2 h"])
+    """Time of one run of the loop: seconds, or such as 90 s, 20 min, 2 h. Left out, no limit."""
+
+
+class Reduction(Section):
+    """How fields are reduced."""
+
+    method: Literal["auto", "gram+choleskyqr", "tsqr"] = "auto"
+    """Gram matrix with a correction, or the slower TSQR where very small modes matter."""
+    truncation_share: Fraction = 0.2
+    """Part of a field's tolerance that the basis may use up."""
+    max_rank: AutoCount = None
+    """Largest number of reduced coordinates of a field; auto takes what the tolerance needs."""
+
+
+class Regression(Section):
+    """How reduced coordinates follow from parameters: Gaussian processes."""
+
+    kernel: Literal["auto", "rbf", "rational-quadratic", "matern-5/2", "matern-3/2"] = "auto"
+    """auto chooses by leave-one-out error."""
+
+
+class Calibration(Section):
+    """Simulations that train nothing and turn indicators into error figures."""
+
+    simulations: AutoCount = None
+    """auto takes a third of the budget, between what the confidence needs (19 for 95 %) and 100. The more
+    there are, the less the true coverage scatters around the claim: by 0.05 with 19, by 0.02 with 100."""
+
+
+class Design(Section):
+    """Where the loop starts and how fast it goes."""
+
+    initial: AutoPair = None
+    """Simulations of the first design; auto takes 5 for each parameter, and at least 10."""
+    batch: AutoCount = None
+    """Simulations a round; auto takes a quarter of what trains already, a whole number for each worker."""
+
+
+class Methods(Section):
+    """How things are done; all of it may be left to auto."""
+
+    surrogate: Literal["auto", "interpolated"] = "auto"
+    """interpolated: reduced basis and regression, from snapshots alone."""
+    reduction: Reduction = Reduction()
+    regression: Regression = Regression()
+    calibration: Calibration = Calibration()
+    design: Design = Design()
+
+
+class Execution(Section):
+    """Where simulations run."""
+
+    cluster: Literal["local"] = "local"
+    """local: worker processes on this machine."""
+    workers: AutoCount = None
+    """Simulations at the same time; auto takes all cores."""
+    timeout: Seconds | None = Field(default=None, examples=["60 s", "2 h"])
+    """A simulation that takes longer is stopped and recorded as failed."""
+
+
+class Storage(Section):
+    """Where the study keeps what it makes."""
+
+    folder: str | None = None
+    """Relative to the study file; left out, data/NAME beside it."""
+    catalogue: str | None = Field(default=None, examples=["postgresql+psycopg://host/database"])
+    """Database URL; left out, an SQLite file in the folder."""
