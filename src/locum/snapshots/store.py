@@ -358,6 +358,14 @@ class SnapshotStore:
         shared = [problem for ensemble in ensembles.values() for problem in shared_problems(ensemble)]
         return shared + sample_problems(records, lambda record: ensembles[record.ensemble], progress)
 
+    def document(self, name: str) -> Any:
+        """Read a named document (JSON values); None where there is none."""
+        return self._catalogue.document(name)
+
+    def save_document(self, name: str, value: Any) -> None:
+        """Keep a named document (JSON values), over the one before."""
+        self._catalogue.save_document(name, value)
+
     def save_round(self, number: int, document: Mapping[str, Any]) -> None:
         """Keep what one training round found and decided (JSON values), over an earlier attempt at it."""
         self._catalogue.save_round(number, document)

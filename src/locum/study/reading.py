@@ -18,7 +18,6 @@ from pydantic import ValidationError
 from locum.exceptions import StudyError
 from locum.study.study import Study
 
-SAVED_STUDY = "study.yaml"
 _OVERRIDE = "--set"
 
 _EXPECTED = {
@@ -40,7 +39,7 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
     Parameters
     ----------
     path
-        A study file, or a study's folder that holds the document it was run with.
+        A study file, or the folder of a study that was run: its catalogue keeps the study.
     overrides
         ``key.subkey=value`` each, the value as it would stand in the file.
 
@@ -48,9 +47,16 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
     ------
     StudyError
         The file cannot be read or understood; one line a mistake.
+    StorageError
+        The folder's catalogue cannot be read.
     """
-    path = _file(Path(path))
-    document = _parse(_text(path), str(path))
+    path = Path(path)
+    if path.is_dir():
+        document = _kept(path)
+    elif path.exists():
+        document = _parse(_text(path), str(path))
+    else:
+        raise StudyError(f"{path}: no such file{_near(path)}")
     overridden = [_override(document, override) for override in overrides]
     try:
         study = Study.model_validate_json(json.dumps(document, default=str))
@@ -60,16 +66,23 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
     return study
 
 
-def _file(path: Path) -> Path:
-    if path.is_dir():
-        if (path / SAVED_STUDY).is_file():
-            return path / SAVED_STUDY
+def _kept(folder: Path) -> Any:
+    """The study that was run in a folder; the folder may have moved since."""
+    from locum.snapshots import SnapshotStore
+    from locum.snapshots.store import CATALOGUE
+
+    if not (folder / CATALOGUE).is_file():
         raise StudyError(
-            f"{path} is a folder without a study in it; name the study's YAML file{_near(path / 'x')}"
+            f"{folder}: a folder in which no study was run; name a study file{_near(folder / 'x')}"
         )
-    if not path.exists():
-        raise StudyError(f"{path}: no such file{_near(path)}")
-    return path
+    store = SnapshotStore.open(folder, readonly=True)
+    try:
+        document = _parse(store.study_document, str(folder))
+    finally:
+        store.close()
+    if isinstance(document, dict):
+        document["storage"] = {**document.get("storage", {}), "folder": str(folder.absolute())}
+    return document
 
 
 def _near(path: Path) -> str:

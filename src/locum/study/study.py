@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +97,7 @@ class Study(Section):
     @property
     def folder(self) -> Path:
         """Where the study keeps what it makes."""
-        return (self.path.parent / (self.storage.folder or f"data/{self.name}")).absolute()
+        return Path(os.path.abspath(self.path.parent / (self.storage.folder or f"data/{self.name}")))
 
     @property
     def catalogue_url(self) -> str | None:
@@ -106,17 +107,15 @@ class Study(Section):
     @property
     def hash(self) -> str:
         """Of what the numbers depend on besides the model's code; not name, folder, budget or workers."""
-        return self._hash_of()
+        return self._hash_of(without=())
 
     @property
     def training_hash(self) -> str:
         """Of what a trained surrogate depends on besides the simulations and their model."""
-        return self._hash_of(
-            "seed", "model", "parameters", "accuracy", "methods", without=("share", "design")
-        )
+        return self._hash_of(without=("share", "design"))
 
-    def _hash_of(self, *sections: str, without: Iterable[str] = ()) -> str:
-        document = self.model_dump(mode="json", include=set(sections))
+    def _hash_of(self, *, without: Iterable[str]) -> str:
+        document = self.model_dump(mode="json", include=_NUMBERS_DEPEND_ON)
         if isinstance(self.model, PythonModel):
             document["model"]["path"] = Path(self.model.path).name  # wherever the study is copied
         for section in ("accuracy", "methods"):
@@ -246,7 +245,7 @@ class Study(Section):
         if isinstance(self.model, PythonModel):
             file, colon, name = self.model.path.rpartition(":")
             if file.endswith(".py"):
-                file = str((self.path.parent / file).absolute())
+                file = os.path.abspath(self.path.parent / file)
             document["model"]["path"] = f"{file}{colon}{name}"
         return document
 

@@ -27,6 +27,7 @@ from locum.surrogates.surrogate import Description, FieldErrors
 _BLOCK_NUMBERS = 1 << 19  # coordinates or quantities held at a time beside the answer
 # Beyond this many ranges outside the box an answer means nothing; held there it is at least a number.
 _FARTHEST = 10.0
+_SMALLEST = 1e-300  # deviation that is still divided by
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,16 +117,36 @@ class InterpolatedSurrogate:
 
     def distance(self, values: Array) -> Array:
         """Distance (q,) to the nearest training sample in lengthscales, the largest over all regressions."""
-        regressions: list[CoordinatePredictor | Predictor] = [
-            field.regression for field in self.fields.values()
-        ]
-        if self.regression is not None:
-            regressions.append(self.regression)
         result = np.empty(len(values))
         for rows in _blocks(len(values)):
             warped = self._warped(values[rows])
-            result[rows] = np.max([regression.distance(warped) for regression in regressions], axis=0)
+            result[rows] = np.max([each.distance(warped) for each in self._regressions], axis=0)
         return result
+
+    @property
+    def inverse_lengthscales(self) -> Array:
+        """Scale of each warped parameter, shape (p,): the finest over all regressions."""
+        return np.asarray(np.max([each.inverse_lengthscales for each in self._regressions], axis=0))
+
+    @property
+    def surprise(self) -> Array:
+        """Leave-one-out error of each training sample over its expected deviation, shape (n,).
+
+        The largest over the fields and the quantities of interest.
+        """
+        ratios = []
+        for field in self.fields.values():
+            error, deviation = field.regression.leave_one_out()
+            ratios.append(np.linalg.norm(error, axis=1) / np.linalg.norm(deviation, axis=1).clip(_SMALLEST))
+        if self.regression is not None:
+            error, deviation = self.regression.leave_one_out()
+            ratios += list((np.abs(error) / deviation.clip(_SMALLEST)).T)
+        return np.asarray(np.max(ratios, axis=0))
+
+    @property
+    def _regressions(self) -> list[CoordinatePredictor | Predictor]:
+        fields: list[CoordinatePredictor | Predictor] = [field.regression for field in self.fields.values()]
+        return fields if self.regression is None else [*fields, self.regression]
 
     def conditioned_on(self, values: Array) -> Self:
         """A surrogate whose indicators know that these points are being simulated; same answers."""

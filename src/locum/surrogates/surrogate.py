@@ -154,6 +154,16 @@ class Surrogate(Protocol):
         """Distance to the nearest training sample in the metric of the regression, shape (q,)."""
         ...
 
+    @property
+    def inverse_lengthscales(self) -> Array:
+        """What warped parameters are multiplied by before an acquisition measures distances, shape (p,)."""
+        ...
+
+    @property
+    def surprise(self) -> Array:
+        """Leave-one-out error of each training sample over its expected deviation, shape (n,)."""
+        ...
+
     def conditioned_on(self, values: Array) -> Self:
         """A surrogate whose indicators know that these points are being simulated; same answers."""
         ...

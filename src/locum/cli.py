@@ -1,0 +1,295 @@
+"""The ``locum`` command: every capability of the library, for people and, with ``--json``, for programs.
+
+Commands import what they need when they run, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from locum import __version__
+from locum.exceptions import LocumError, ParameterError
+
+app = typer.Typer(
+    name="locum",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="""Keep a fast surrogate of an expensive simulation within a stated tolerance.
+
+A *study* is one YAML file: the simulation, its parameters, the tolerance, the budget.
+
+    locum run configs/thermal_block.yaml                      simulate, train, check, until within tolerance
+
+    locum query configs/thermal_block.yaml conductivity_11=0.3 ...   ask the surrogate, with its error figure
+
+    locum report configs/thermal_block.yaml                   one HTML page to defend the numbers with
+
+Exit status: 0 done; 1 with --exit-code when over tolerance; 2 something is wrong with what was given.
+""",
+)
+
+StudyPath = Annotated[Path, typer.Argument(help="The study's YAML file.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Override a key of the study: --set accuracy.tolerance=0.02."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")]
+ExitCode = Annotated[
+    bool, typer.Option("--exit-code", help="Exit with status 1 when the study is over tolerance.")
+]
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"locum {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _emit(document: Any, as_json: bool, render: str) -> None:
+    """Print a document as JSON, or as the named table of :mod:`locum.reports.terminal`."""
+    if as_json:
+        typer.echo(json.dumps(document, indent=2, allow_nan=False, default=str))
+        return
+    from locum.reports import terminal
+
+    getattr(terminal, render)(document)
+
+
+@contextmanager
+def _workspace(study: Path, overrides: list[str] | None = None, readonly: bool = True) -> Iterator[Any]:
+    from locum.execution.workspace import open_workspace
+
+    with open_workspace(study, overrides or (), readonly=readonly) as work:
+        yield work
+
+
+@app.command()
+def run(
+    study: StudyPath,
+    overrides: Overrides = None,
+    retry_failed: Annotated[bool, typer.Option(help="Run failed samples again first.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    exit_code: ExitCode = False,
+) -> None:
+    """Run the closed loop until the study is within tolerance, or its budget is spent.
+
+    Simulate, reduce, train, calibrate, sweep the error figure, simulate where it is largest, again. Stop it whenever
+    you like, even with kill -9: run again and it goes on from the last finished sample.
+    """
+    from locum.execution.environment import prepare_environment
+
+    prepare_environment()
+    from locum.execution.workspace import validated
+    from locum.flows.adapt import adapt
+
+    validated(study, overrides or ())
+    summary = adapt(study=str(study), overrides=overrides or [], retry_failed=retry_failed, quiet=quiet)
+    _emit(summary, as_json, "print_summary")
+    if exit_code and summary["status"]["verdict"] != "within tolerance":
+        raise typer.Exit(1)
+
+
+@app.command()
+def check(
+    study: StudyPath,
+    overrides: Overrides = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    exit_code: ExitCode = False,
+) -> None:
+    """Sweep the champion's error figure over the whole parameter distribution and say the verdict."""
+    from locum.execution.environment import prepare_environment
+
+    prepare_environment()
+    from locum.execution.workspace import validated
+    from locum.flows.check import check as check_flow
+
+    validated(study, overrides or ())
+    document = check_flow(study=str(study), overrides=overrides or [], quiet=quiet)
+    _emit(document, as_json, "print_check")
+    if exit_code and document["verdict"] != "within tolerance":
+        raise typer.Exit(1)
+
+
+@app.command()
+def audit(
+    study: StudyPath,
+    n: Annotated[int, typer.Option("-n", min=1, help="Fresh independent simulations to run.")] = 200,
+    overrides: Overrides = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run fresh simulations that nothing was tuned on, and compare the claimed coverage with the observed."""
+    from locum.execution.audit import audit_champion
+    from locum.execution.workspace import open_workspace
+
+    with open_workspace(study, overrides or (), quiet=quiet) as work:
+        document = audit_champion(work, n)
+    _emit(document, as_json, "print_audit")
+
+
+@app.command()
+def query(
+    study: StudyPath,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME=VALUE...", help="One parameter set.", show_default=False),
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Many parameter sets: a CSV file with a column a parameter.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Write answers to a .csv file, or fields as well to a .zarr folder."
+        ),
+    ] = None,
+    version: Annotated[int | None, typer.Option(help="Ask this version instead of the champion.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Ask the surrogate: quantities of interest with their error figures, and the verdict.
+
+    locum query configs/cooled_blade.yaml gas_temperature=1500 film_scale=1 ...
+
+    locum query configs/cooled_blade.yaml --csv points.csv --output answers.csv
+    """
+    from locum import load
+    from locum.execution import answers
+
+    if bool(parameters) == bool(csv):
+        raise ParameterError(
+            "locum query: give parameters as NAME=VALUE, or a file with --csv (one of the two)"
+        )
+    surrogate = load(str(study), version)
+    if csv is not None:
+        summary = answers.answer_file(surrogate, csv, output)
+        if summary is not None:
+            _emit(summary, as_json, "print_file_answers")
+        return
+    document = answers.answer_one(surrogate, answers.parse_assignments(parameters or []), output)
+    _emit(document, as_json, "print_answer")
+    if not document["in_domain"]:
+        raise ParameterError(
+            f"{document['reason']}: this answer is outside the domain of validity, no error figure covers it"
+        )
+
+
+@app.command()
+def status(study: StudyPath, overrides: Overrides = None, as_json: Json = False) -> None:
+    """Say where a study stands: verdict, simulations, error figure, coverage, champion."""
+    from locum.execution.status import status_document
+
+    with _workspace(study, overrides) as work:
+        document = status_document(work)
+    _emit(document, as_json, "print_status")
+
+
+@app.command()
+def report(
+    study: StudyPath,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write it.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the study's report: one HTML file that needs nothing else."""
+    from locum.execution.reporting import write_study_report
+
+    with _workspace(study) as work:
+        path = write_study_report(work, output)
+    _emit({"report": str(path)}, as_json, "print_report")
+
+
+@app.command()
+def versions(study: StudyPath, as_json: Json = False) -> None:
+    """List the trained surrogates of a study; the champion is the one that answers."""
+    from locum.execution.status import versions_document
+
+    with _workspace(study) as work:
+        document = versions_document(work)
+    _emit(document, as_json, "print_versions")
+
+
+@app.command()
+def promote(
+    study: StudyPath,
+    version: Annotated[int, typer.Argument(help="Number of the version.")],
+    as_json: Json = False,
+) -> None:
+    """Make a version the champion, whatever the gate said of it."""
+    from locum.execution.status import versions_document
+
+    with _workspace(study, readonly=False) as work:
+        work.registry.promote(version, expected=work.registry.champion)
+        document = versions_document(work)
+    _emit(document, as_json, "print_versions")
+
+
+@app.command()
+def rollback(study: StudyPath, as_json: Json = False) -> None:
+    """Make the champion before this one champion again."""
+    from locum.execution.status import versions_document
+
+    with _workspace(study, readonly=False) as work:
+        work.registry.rollback()
+        document = versions_document(work)
+    _emit(document, as_json, "print_versions")
+
+
+@app.command()
+def verify(study: StudyPath, as_json: Json = False) -> None:
+    """Read every stored field again, compare its hash, and name what is damaged."""
+    from locum.execution.status import verify_document
+
+    with _workspace(study) as work:
+        document = verify_document(work)
+    _emit(document, as_json, "print_problems")
+    if document["problems"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of study files, for editors."""
+    from locum.study import study_schema
+
+    typer.echo(json.dumps(study_schema(), indent=2))
+
+
+def main() -> None:
+    """Run the command; a user's mistake ends in one sentence and exit status 2."""
+    try:
+        app()
+    except LocumError as error:
+        print(f"locum: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("locum: interrupted; every finished simulation is kept, run again to go on", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""Answers to queries from the command line: one parameter set, or a file of them."""
+
+from __future__ import annotations
+
+import csv
+import math
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from locum.arrays import Array
+from locum.errors import CheckedPrediction, CheckedSurrogate
+from locum.exceptions import ParameterError, StorageError
+from locum.parameters import unknown_name
+
+ROWS = 20_000  # answered at a time
+
+
+def parse_assignments(assignments: Sequence[str]) -> dict[str, float]:
+    """Read ``NAME=VALUE`` arguments.
+
+    Raises
+    ------
+    ParameterError
+        One that is not of that form, not a number, or given twice.
+    """
+    parameters: dict[str, float] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise ParameterError(f"{assignment!r}: expected NAME=VALUE, as gas_temperature=1500")
+        if name in parameters:
+            raise ParameterError(f"parameter {name!r} is given twice")
+        try:
+            parameters[name] = float(text)
+        except ValueError:
+            raise ParameterError(f"parameter {name!r}: expected a number, got {text!r}") from None
+    return parameters
+
+
+def answer_one(
+    surrogate: CheckedSurrogate, parameters: Mapping[str, float], output: Path | None
+) -> dict[str, Any]:
+    """Answer one query: values, error figures, tolerances, verdicts; with ``output`` its fields go to a Zarr folder."""
+    prediction = surrogate.predict(parameters)
+    if output is not None:
+        _write_fields(prediction, output)
+    description = surrogate.description
+    outputs: dict[str, Any] = {}
+    for name in description.outputs:
+        figure = prediction.error_figures[name]
+        is_field = name in description.fields
+        outputs[name] = {
+            "kind": "field" if is_field else "quantity of interest",
+            "value": None if is_field else prediction.item(name),
+            "unit": description.fields[name].unit if is_field else description.quantities[name],
+            "error_figure": _finite(float(figure.value[0])),
+            "error_kind": figure.kind,
+            "norm": figure.norm,
+            "coverage": figure.coverage,
+            "tolerance": surrogate.decisive.get(name),
+            "verdict": str(prediction.verdicts[name][0]) if name in surrogate.decisive else None,
+        }
+    return {
+        "study": surrogate.manifest.get("study"),
+        "version": surrogate.manifest.get("version"),
+        "parameters": dict(zip(description.space.names, prediction.parameters[0].tolist(), strict=True)),
+        "outputs": outputs,
+        "in_domain": bool(prediction.in_domain[0]),
+        "reason": prediction.domain_reasons[0],
+        "verdict": str(prediction.verdict[0]),
+    }
+
+
+def answer_file(surrogate: CheckedSurrogate, path: Path, output: Path | None) -> dict[str, Any] | None:
+    """Answer every row of a CSV file, a block at a time, into another CSV file or to standard output.
+
+    Returns
+    -------
+    dict or None
+        Counts by verdict where a file was written; None where the answers went to standard output.
+
+    Raises
+    ------
+    ParameterError
+        A column that is missing or misspelt, or a value that is not a finite number, with its line.
+    """
+    counts: dict[str, int] = {}
+    rows = 0
+    with _reading(path) as source, _writing(output) as target:
+        writer = csv.writer(target, lineterminator="\n")
+        for first_line, values in _blocks(surrogate, path, source):
+            if rows == 0:
+                writer.writerow(_header(surrogate))
+            prediction = surrogate.predict(values)
+            writer.writerows(_lines(prediction))
+            for verdict, count in zip(*np.unique(prediction.verdict, return_counts=True), strict=True):
+                counts[str(verdict)] = counts.get(str(verdict), 0) + int(count)
+            rows = first_line + len(values) - 2
+    return None if output is None else {"rows": rows, "verdicts": counts, "output": str(output)}
+
+
+def _header(surrogate: CheckedSurrogate) -> list[str]:
+    description = surrogate.description
+    figures = [f"{name}_error_figure" for name in description.outputs]
+    return [*description.space.names, *description.quantities, *figures, "in_domain", "verdict"]
+
+
+def _lines(prediction: CheckedPrediction) -> Iterator[list[Any]]:
+    description = prediction.description
+    numbers = [
+        prediction.parameters,
+        *(prediction.quantities[name][:, None] for name in description.quantities),
+        *(prediction.error_figures[name].value[:, None] for name in description.outputs),
+    ]
+    for row, inside, verdict in zip(
+        np.concatenate(numbers, axis=1).tolist(),
+        prediction.in_domain.tolist(),
+        prediction.verdict,
+        strict=True,
+    ):
+        yield [*(f"{number:.10g}" for number in row), str(inside).lower(), verdict]
+
+
+def _blocks(surrogate: CheckedSurrogate, path: Path, source: IO[str]) -> Iterator[tuple[int, Array]]:
+    """Parameter values (k, p) with the line number of their first row."""
+    reader = csv.reader(source)
+    header = [name.strip() for name in next(reader, [])]
+    names = surrogate.space.names
+    if missing := [name for name in names if name not in header]:
+        close = next((name for name in header if name not in names), "")
+        hint = f"; {unknown_name('column', close, names)}" if close else ""
+        raise ParameterError(f"{path}: column {missing[0]!r} is missing{hint}")
+    columns = [header.index(name) for name in names]
+    line, block = 2, []
+    for number, row in enumerate(reader, start=2):
+        block.append(_numbers(path, number, row, columns, names))
+        if len(block) == ROWS:
+            yield line, np.array(block)
+            line, block = number + 1, []
+    if block:
+        yield line, np.array(block)
+
+
+def _numbers(
+    path: Path, line: int, row: list[str], columns: list[int], names: tuple[str, ...]
+) -> list[float]:
+    numbers = []
+    for name, column in zip(names, columns, strict=True):
+        text = row[column] if column < len(row) else ""
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise ParameterError(
+                f"{path}, line {line}, column {name!r}: expected a finite number, got {text!r}"
+            )
+        numbers.append(number)
+    return numbers
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[IO[str]]:
+    try:
+        source = path.open(newline="", encoding="utf-8-sig")
+    except OSError as error:
+        raise ParameterError(
+            f"{path}: cannot be read ({error.strerror}); expected a CSV file with a column a parameter"
+        ) from None
+    with source:
+        yield source
+
+
+@contextmanager
+def _writing(path: Path | None) -> Iterator[IO[str]]:
+    """Open a file that appears whole, or standard output."""
+    if path is None:
+        yield sys.stdout
+        return
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with partial.open("w", newline="", encoding="utf-8") as target:
+            yield target
+        partial.replace(path)
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written ({error.strerror})") from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write_fields(prediction: CheckedPrediction, path: Path) -> None:
+    if path.exists():
+        raise StorageError(f"{path} exists already; choose another name")
+    try:
+        prediction.to_xarray().to_zarr(path, zarr_format=3, consolidated=False)
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

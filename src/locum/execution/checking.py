@@ -1,0 +1,100 @@
+"""The sweep: a surrogate's error figure over the whole parameter distribution, and what it means for the study."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from locum.adaptivity import BoolArray, Round, Spread, Verdict, assess, sweep_points
+from locum.arrays import Array
+from locum.errors import Calibration, CheckedSurrogate
+from locum.execution.candidate import Candidate
+from locum.execution.workspace import Workspace
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """Error figures at independent draws from the parameter distribution.
+
+    Parameters
+    ----------
+    values
+        The draws, shape (q, p).
+    figures
+        Output to error figures, shape (q,).
+    in_domain
+        Whether each draw lies in the domain of validity, shape (q,).
+    verdict
+        What they say together.
+    seconds
+        Wall time of the sweep.
+    """
+
+    values: Array
+    figures: Mapping[str, Array]
+    in_domain: BoolArray
+    verdict: Verdict
+    seconds: float
+
+
+def sweep(work: Workspace, checked: CheckedSurrogate, number: int) -> Sweep:
+    """Ask the error figure of every output at fresh draws, of which each version has its own.
+
+    Parameters
+    ----------
+    number
+        Number of the version.
+    """
+    started = time.perf_counter()
+    values = sweep_points(work.space, work.generator(f"sweep {number}"))
+    prediction = checked.predict(values)
+    figures = {name: prediction.figure(name) for name in checked.description.outputs}
+    accuracy = work.study.accuracy
+    verdict = assess(
+        figures, checked.decisive, prediction.in_domain, confidence=accuracy.confidence, share=accuracy.share
+    )
+    return Sweep(values, figures, prediction.in_domain, verdict, time.perf_counter() - started)
+
+
+def check(work: Workspace, candidate: Candidate) -> Sweep:
+    """Sweep a candidate and keep what was found as a round of the study's history."""
+    found = sweep(work, candidate.checked, candidate.version.number)
+    manifest, calibration = candidate.version.manifest, candidate.checked.calibration
+    entry = Round(
+        number=len([each for each in work.rounds() if each.version != candidate.version.number]),
+        training=manifest["training"],
+        calibration=manifest["calibration"],
+        simulations=spent(work),
+        verdict=found.verdict,
+        held_out={name: Spread.of(output.errors) for name, output in calibration.outputs.items()},
+        basis=_basis_share(calibration, candidate.checked.decisive),
+        factors={name: output.factor for name, output in calibration.outputs.items()},
+        seconds={**manifest["seconds"], "sweep": found.seconds},
+        version=candidate.version.number,
+    )
+    work.store.save_round(candidate.version.number, {"study": work.study.hash, "entry": entry.to_dict()})
+    verdict = found.verdict
+    work.progress.assessed(
+        entry.number,
+        f"q95 {verdict.ratio.q95:.2f}, largest {verdict.ratio.max:.2f} of the tolerance (indicator); "
+        f"{verdict.share:.1%} within, {verdict.share_required:.0%} asked",
+    )
+    return found
+
+
+def spent(work: Workspace) -> int:
+    """Simulations that count against the budget: all that ran, failed ones too, but for audits."""
+    return sum(record.outcome != "planned" and record.purpose != "audit" for record in work.samples())
+
+
+def _basis_share(calibration: Calibration, tolerances: Mapping[str, float]) -> float:
+    """95 % quantile of what the bases leave in simulations they have not seen, relative to tolerance."""
+    shares = [
+        float(np.quantile(output.projection, 0.95)) / tolerances[name]
+        for name, output in calibration.outputs.items()
+        if output.projection is not None and output.n and name in tolerances
+    ]
+    return max(shares, default=0.0)

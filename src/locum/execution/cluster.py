@@ -1,0 +1,127 @@
+"""Where simulations run: a Dask cluster whose workers each keep one simulation process.
+
+Dask decides what runs where; a worker's thread only waits for its simulation process, so a local cluster needs no
+worker processes of its own and starts at once. Fields never travel through the scheduler: a task is a planned sample
+in, a few numbers out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, as_completed, get_worker
+
+from locum.exceptions import SimulationError
+from locum.execution.simulation_process import SimulationProcess
+from locum.snapshots import Cost, SampleRecord, SnapshotStore
+from locum.study import Study
+
+
+class Watcher(Protocol):
+    """Whoever watches simulations finish."""
+
+    def simulated(self, outcome: str, seconds: float) -> None:
+        """One simulation has its outcome."""
+        ...
+
+
+class SimulationPlugin(WorkerPlugin):  # type: ignore[misc]
+    """Gives every Dask worker its own simulation process, started before the first sample arrives."""
+
+    name = "locum-simulation"
+
+    def __init__(self, study: str, folder: str, timeout: float | None) -> None:
+        self.study = study
+        self.folder = folder
+        self.timeout = timeout
+
+    def setup(self, worker: Any) -> None:
+        """Start the process; it builds the model while the worker joins the cluster."""
+        self.process = SimulationProcess(
+            self.study, Path(self.folder) / "logs" / "simulations.log", self.timeout
+        )
+        self.process.start()
+
+    def teardown(self, worker: Any) -> None:
+        """End the process with the worker."""
+        self.process.stop()
+
+
+def _run_on_worker(sample: dict[str, Any]) -> dict[str, Any]:
+    process: SimulationProcess = get_worker().plugins[SimulationPlugin.name].process
+    try:
+        return process.run(sample)
+    except SimulationError as error:
+        return {"outcome": "lost", "failure": error.failure, "reason": error.reason}
+
+
+@dataclass(frozen=True, eq=False)
+class Cluster:
+    """Runs planned samples, a future each."""
+
+    client: Any
+    workers: int
+    store: SnapshotStore
+    timeout: float | None
+
+    def simulate(self, records: Sequence[SampleRecord], watcher: Watcher) -> None:
+        """Run planned samples to their outcomes, in the catalogue when this returns.
+
+        A sample whose process timed out or was killed is recorded as failed, here, with its reason.
+
+        Raises
+        ------
+        StorageError
+            An outcome could not be committed (disk full, say); every committed sample stays.
+        """
+        futures = {
+            self.client.submit(_run_on_worker, record.to_dict(), key=record.identity, pure=False): record
+            for record in records
+        }
+        for future in as_completed(list(futures), loop=self.client.loop):
+            record = futures.pop(future)
+            try:
+                answer = future.result()
+            except KilledWorker:
+                answer = {
+                    "outcome": "lost",
+                    "failure": "killed",
+                    "reason": "the worker died each time it ran this sample",
+                }
+            if answer["outcome"] == "lost":
+                answer = self._record_loss(record, answer)
+            watcher.simulated(answer["outcome"], answer.get("seconds", 0.0))
+
+    def _record_loss(self, record: SampleRecord, answer: dict[str, Any]) -> dict[str, Any]:
+        if answer["failure"] == "storage":
+            from locum.exceptions import StorageError
+
+            raise StorageError(answer["reason"])
+        seconds = self.timeout or 0.0 if answer["failure"] == "timed out" else 0.0
+        self.store.fail(record, answer["failure"], answer["reason"], Cost(seconds=seconds, memory=0, host=""))
+        return {"outcome": "failed", "seconds": seconds}
+
+
+@contextmanager
+def open_cluster(study: Study, store: SnapshotStore, workers: int) -> Iterator[Cluster]:
+    """Start a local cluster for a study; nothing of it survives the block, however it ends."""
+    import dask
+
+    with (
+        dask.config.set({"distributed.worker.memory.terminate": False, "distributed.admin.log-length": 0}),
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=False,
+            dashboard_address=None,
+            silence_logs="critical",
+        ) as local,
+        Client(local, set_as_default=False) as client,
+    ):
+        timeout = study.execution.timeout
+        client.register_plugin(SimulationPlugin(study.to_json(), str(study.folder), timeout))
+        yield Cluster(client, workers, store, timeout)

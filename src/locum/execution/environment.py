@@ -1,0 +1,33 @@
+"""What the surroundings must be told before numerical libraries and Prefect are imported."""
+
+from __future__ import annotations
+
+import os
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+# Prefect without telemetry, with its embedded server given time on a busy machine, and silent on the terminal,
+# where our own progress is shown. Whatever the user has set stays.
+PREFECT_DEFAULTS = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+}
+
+
+def prepare_environment() -> None:
+    """Set Prefect's defaults. Call it before ``prefect`` is imported."""
+    for name, value in PREFECT_DEFAULTS.items():
+        os.environ.setdefault(name, value)
+
+
+def single_threaded(environment: dict[str, str] | None = None) -> dict[str, str]:
+    """Copy an environment with one thread for every numerical library: workers never share a core."""
+    return {**(os.environ if environment is None else environment), **dict.fromkeys(THREAD_VARIABLES, "1")}
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,88 @@
+"""Which samples a study needs, and running them to their outcomes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from locum.exceptions import ModelError
+from locum.execution.workspace import Workspace
+from locum.parameters import sobol_design
+from locum.snapshots import SampleRecord
+
+
+def first_samples(work: Workspace) -> list[SampleRecord]:
+    """Plan what comes before the loop, and return what of the whole plan has no outcome yet.
+
+    A scrambled Sobol design trains the first surrogate. Independent draws from the parameter distribution calibrate every
+    surrogate and train none. What an interrupted run had planned comes first.
+    """
+    numbers = work.numbers
+    work.plan(sobol_design(work.space, numbers.initial, work.generator("design")), "design")
+    _plan_calibration(work, numbers.calibration)
+    return [record for record in work.samples(outcome="planned") if record.purpose != "audit"]
+
+
+def calibration_samples(work: Workspace) -> list[SampleRecord]:
+    """Calibration simulations that are done, in the order of their independent draws."""
+    drawn = _calibration_draws(work, 2 * work.numbers.calibration)
+    by_identity = {record.identity: record for record in work.samples(outcome="done")}
+    done = [by_identity[identity] for identity in drawn if identity in by_identity]
+    return done[: work.numbers.calibration]
+
+
+def training_samples(work: Workspace) -> list[SampleRecord]:
+    """Simulations that train: all that are done inside the space, but for calibration and audits."""
+    held_out = set(_calibration_draws(work, 2 * work.numbers.calibration))
+    done = [r for r in work.samples(outcome="done") if r.purpose != "audit" and r.identity not in held_out]
+    inside = work.space.inside(work.values(done))
+    return [record for record, keep in zip(done, inside, strict=True) if keep]
+
+
+def simulate(work: Workspace, records: Sequence[SampleRecord]) -> None:
+    """Run planned samples to their outcomes on the cluster."""
+    if records:
+        work.progress.plan(len(records))
+        work.cluster.simulate(records, work.progress)
+
+
+def retry_failures(work: Workspace) -> None:
+    """Turn failed samples into planned ones again."""
+    work.store.retry_failed(work.samples(outcome="failed"))
+
+
+def require_enough(work: Workspace) -> None:
+    """Refuse to train on too few simulations.
+
+    Raises
+    ------
+    ModelError
+        Naming the most frequent reason why simulations failed.
+    """
+    done, failed = len(training_samples(work)), work.samples(outcome="failed")
+    needed = work.space.dimension + 2
+    if done >= needed:
+        return
+    reasons = Counter(record.reason for record in failed).most_common(1)
+    why = f"; {len(failed)} failed, most often: {reasons[0][0]}" if reasons else ""
+    raise ModelError(
+        f"{work.study.path}: model {work.model.name}: a surrogate needs at least {needed} training simulations "
+        f"and only {done} are done{why}"
+    )
+
+
+def _plan_calibration(work: Workspace, wanted: int) -> None:
+    """Plan draws in their order until ``wanted`` are done or planned; a failed one is replaced by the next."""
+    values = work.space.sample(2 * wanted, work.generator("calibration"))
+    failed = {record.identity for record in work.samples(outcome="failed")}
+    identities = _calibration_draws(work, 2 * wanted)
+    usable = np.array([identity not in failed for identity in identities])
+    last = int(np.searchsorted(np.cumsum(usable), wanted)) + 1
+    work.plan(values[:last], "calibration")
+
+
+def _calibration_draws(work: Workspace, n: int) -> list[str]:
+    values = work.space.sample(n, work.generator("calibration"))
+    return [work.identity(row) for row in values]

@@ -1,0 +1,83 @@
+"""From a planned sample to its committed outcome."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from locum.exceptions import SimulationError
+from locum.highfidelity import HighFidelityModel
+from locum.highfidelity.snapshot_check import check_snapshot
+from locum.snapshots import Cost, SampleRecord, SnapshotStore
+from locum.study import Study, build_model
+
+
+@dataclass(frozen=True, eq=False)
+class Simulator:
+    """Runs planned samples of one study where it stands: simulate, check, write, commit."""
+
+    model: HighFidelityModel
+    store: SnapshotStore
+
+    @classmethod
+    def for_study(cls, study: Study) -> Simulator:
+        """Build the model of a study and open its store."""
+        return cls(build_model(study), SnapshotStore.open(study.folder, catalogue_url=study.catalogue_url))
+
+    def run(self, sample: dict[str, Any]) -> dict[str, Any]:
+        """Run one sample and commit its outcome, done or failed; a committed sample is not run again.
+
+        Raises
+        ------
+        StorageError
+            The outcome could not be committed: nothing of the sample exists then.
+        """
+        record = SampleRecord.from_dict(sample)
+        known = self.store.outcome(record.identity)
+        if known is not None:
+            return {"outcome": known.outcome, "seconds": 0.0}
+        started = time.perf_counter()
+        try:
+            dataset = self._simulate(record)
+            cost = _cost(started)
+            self.store.save(record, dataset, cost)
+        except SimulationError as error:
+            cost = _cost(started)
+            self.store.fail(record, error.failure, error.reason, cost)
+            return {"outcome": "failed", "seconds": cost.seconds}
+        return {"outcome": "done", "seconds": cost.seconds}
+
+    def _simulate(self, record: SampleRecord) -> xr.Dataset:
+        try:
+            dataset = self.model.simulate(record.parameters)
+        except SimulationError:
+            raise
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # the model is foreign code: whatever it raises is one failed sample
+            raise SimulationError(_describe(error), "raised") from error
+        check_snapshot(dataset)
+        return dataset
+
+
+def _cost(started: float) -> Cost:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return Cost(seconds=time.perf_counter() - started, memory=peak, host=platform.node())
+
+
+def _describe(error: BaseException) -> str:
+    """Say what was raised, and where in the model's own code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(os.path.dirname(__file__))]
+    where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+    text = " ".join(str(error).split())
+    return f"the model raised {type(error).__name__}{': ' + text if text else ''}{where}"

@@ -1,0 +1,157 @@
+"""From stored simulations to a checked surrogate, registered as a candidate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from locum.errors import CheckedSurrogate, Truth, calibrate, domain_of
+from locum.execution.candidate import Candidate
+from locum.execution.sampling import calibration_samples, require_enough, training_samples
+from locum.execution.workspace import Workspace
+from locum.highfidelity import HasInnerProduct, lumped_mass
+from locum.reduction import InnerProduct
+from locum.snapshots import SampleRecord, training_set_hash
+from locum.surrogates import (
+    Description,
+    FieldData,
+    InterpolatedSurrogate,
+    Trained,
+    TrainingData,
+    train_interpolated,
+)
+
+
+def train(work: Workspace) -> Candidate:
+    """Train on all training samples, calibrate, and register; what is registered already is loaded instead.
+
+    Raises
+    ------
+    ModelError
+        Too few simulations succeeded.
+    FitError
+        The data cannot be fitted. Nothing that existed has changed.
+    """
+    require_enough(work)
+    training, calibration = training_samples(work), calibration_samples(work)
+    made_from = training_set_hash([*training, *calibration])
+    known = work.registry.find(made_from, work.study.training_hash)
+    if known is not None:
+        return Candidate.load(known)
+    started = time.perf_counter()
+    data = training_data(work, training)
+    trained = train_interpolated(data, work.study.interpolated_options(), start=_previous(work))
+    manifest = {
+        "study": work.study.name,
+        "study_hash": work.study.training_hash,
+        "training_set_hash": made_from,
+        "model": work.model.name,
+        "model_version": work.model.version,
+        "training": len(training),
+        "calibration": len(calibration),
+        "seed": work.study.seed,
+        "statistics": _statistics(trained),
+    }
+    checked = checked_surrogate(work, trained.surrogate, calibration, manifest)
+    seconds = {"training": time.perf_counter() - started}
+    version = work.registry.register(checked.save, {**manifest, "seconds": seconds})
+    return Candidate(version, checked)
+
+
+def training_data(work: Workspace, records: Sequence[SampleRecord]) -> TrainingData:
+    """What a surrogate is trained on, joined by sample."""
+    described = description(work)
+    tolerances = work.study.tolerances(described.fields, described.quantities)
+    return TrainingData(
+        description=described,
+        values=work.values(records),
+        fields={
+            name: FieldData(
+                blocks=work.store.blocks(name, records),
+                inner_product=inner_product(work, name),
+                tolerance=tolerances[name].value,
+            )
+            for name in described.fields
+        },
+        quantities=quantities(records, described.quantities),
+    )
+
+
+def truth_of(work: Workspace, records: Sequence[SampleRecord]) -> Truth:
+    """What the high-fidelity model answered, to measure errors against."""
+    described = description(work)
+    return Truth(
+        values=work.values(records),
+        fields={name: work.store.blocks(name, records) for name in described.fields},
+        quantities=quantities(records, described.quantities),
+    )
+
+
+def description(work: Workspace) -> Description:
+    """What the study's surrogates are asked and what they answer."""
+    layout = work.store.layout(work.model.version)
+    return Description(
+        space=work.space,
+        fields=layout.fields,
+        quantities=layout.quantities,
+        mesh=layout.mesh,
+        times=layout.times,
+        time_unit=layout.time_unit,
+    )
+
+
+def inner_product(work: Workspace, field: str) -> InnerProduct:
+    """The study's norm: the model's own inner product, or the mesh's lumped mass, or the plain sum over nodes."""
+    if isinstance(work.model, HasInnerProduct):
+        return InnerProduct(work.model.inner_product(field))
+    return InnerProduct(lumped_mass(work.store.layout(work.model.version).mesh))
+
+
+def quantities(records: Sequence[SampleRecord], names: Mapping[str, str]) -> dict[str, Any]:
+    """Quantities of interest by name, each of shape (n,)."""
+    return {name: np.array([(record.quantities or {})[name] for record in records]) for name in names}
+
+
+def checked_surrogate(
+    work: Workspace,
+    surrogate: InterpolatedSurrogate,
+    calibration: Sequence[SampleRecord],
+    manifest: Mapping[str, Any],
+) -> CheckedSurrogate:
+    """Calibrate a surrogate on simulations that did not train it."""
+    described = surrogate.description
+    tolerances = work.study.tolerances(described.fields, described.quantities)
+    calibrated = calibrate(
+        surrogate,
+        truth_of(work, calibration),
+        coverage=work.study.accuracy.confidence,
+        tolerances=tolerances,
+        generator=work.generator("floor"),
+    )
+    domain = domain_of(surrogate, work.generator("domain"))
+    return CheckedSurrogate(surrogate, calibrated, domain, tolerances, manifest)
+
+
+def _previous(work: Workspace) -> InterpolatedSurrogate | None:
+    """The version trained last for this study and model: its hyper-parameters are a good start."""
+    for version in reversed(work.registry.versions()):
+        if (version.study_hash, version.model_version) == (work.study.training_hash, work.model.version):
+            surrogate = Candidate.load(version).checked.surrogate
+            return surrogate if isinstance(surrogate, InterpolatedSurrogate) else None
+    return None
+
+
+def _statistics(trained: Trained) -> dict[str, Any]:
+    return {
+        name: {
+            "rank": field.rank,
+            "method": field.method,
+            "truncation_error": field.truncation_error,
+            "singular_values": field.singular_values.tolist(),
+            "outcome": field.outcome,
+        }
+        for name, field in trained.statistics.fields.items()
+    }

@@ -1,0 +1,176 @@
+"""A study being worked on: its model, its stored samples, its trained surrogates, and where simulations run."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from locum.adaptivity import Round
+from locum.arrays import Array
+from locum.exceptions import StudyError
+from locum.execution.candidate import Candidate
+from locum.execution.environment import available_cores
+from locum.execution.progress import Progress, watch
+from locum.highfidelity import HighFidelityModel
+from locum.parameters import ParameterSpace
+from locum.registry import Registry
+from locum.snapshots import Outcome, Purpose, SampleRecord, SnapshotStore, sample_identity
+from locum.study import Numbers, Study, build_model, load_study
+
+if TYPE_CHECKING:
+    from locum.execution.cluster import Cluster
+
+
+@dataclass(frozen=True, eq=False)
+class Workspace:
+    """What every step of the loop works on.
+
+    Parameters
+    ----------
+    study, model
+        What was asked, and the simulation.
+    store, registry
+        What is known: samples with their snapshots, versions with their aliases.
+    progress
+        Who watches.
+    resources
+        Closed with the workspace.
+    started
+        When, on the monotonic clock.
+    """
+
+    study: Study
+    model: HighFidelityModel
+    store: SnapshotStore
+    registry: Registry
+    progress: Progress
+    resources: ExitStack
+    started: float
+
+    @cached_property
+    def space(self) -> ParameterSpace:
+        """The study's parameter space."""
+        return self.study.space(self.model)
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        """Where simulations run; started when it is first needed."""
+        from locum.execution.cluster import open_cluster
+
+        return self.resources.enter_context(open_cluster(self.study, self.store, self.workers))
+
+    @property
+    def workers(self) -> int:
+        """Simulations that run at the same time."""
+        return self.numbers.workers
+
+    @cached_property
+    def numbers(self) -> Numbers:
+        """The study's numbers, every ``auto`` resolved."""
+        return self.study.resolved(self.space.dimension, available_cores())
+
+    def generator(self, purpose: str) -> np.random.Generator:
+        """Random numbers of one purpose, from the study's seed: the same in every run, and independent of others."""
+        return np.random.default_rng([self.study.seed, zlib.crc32(purpose.encode())])
+
+    def samples(self, purpose: Purpose | None = None, outcome: Outcome | None = None) -> list[SampleRecord]:
+        """Samples of the model as it is now, in the order in which they were planned."""
+        return self.store.records(
+            model=self.model.name, version=self.model.version, purpose=purpose, outcome=outcome
+        )
+
+    def values(self, records: Sequence[SampleRecord]) -> Array:
+        """Parameter values of samples, shape (n, p)."""
+        names = self.space.names
+        return np.array([[record.parameters[name] for name in names] for record in records]).reshape(
+            -1, len(names)
+        )
+
+    def plan(self, values: Array, purpose: Purpose, round_number: int = 0) -> list[SampleRecord]:
+        """Write samples into the durable plan; those that are there already stay as they are."""
+        named = [self._named(row) for row in values]
+        return self.store.plan(
+            named, model=self.model.name, version=self.model.version, purpose=purpose, round=round_number
+        )
+
+    def identity(self, row: Array) -> str:
+        """Identity of the sample at parameter values (p,)."""
+        return sample_identity(self.model.name, self.model.version, self._named(row))
+
+    def _named(self, row: Array) -> dict[str, float]:
+        return dict(zip(self.space.names, map(float, row), strict=True))
+
+    @property
+    def champion(self) -> Candidate:
+        """The version that answers.
+
+        Raises
+        ------
+        RegistryError
+            When the study has none yet.
+        """
+        return Candidate.load(self.registry.version(self.registry.require_champion()))
+
+    def rounds(self) -> list[Round]:
+        """History of the loop for the model and the tolerances as they are now."""
+        documents = [document for document in self.store.rounds() if document["study"] == self.study.hash]
+        return [Round.from_dict(document["entry"]) for document in documents]
+
+
+@contextmanager
+def open_workspace(
+    path: str | Path, overrides: Sequence[str] = (), *, readonly: bool = False, quiet: bool = False
+) -> Iterator[Workspace]:
+    """Open a study to work on it, or, read only, to look at it.
+
+    Raises
+    ------
+    StudyError, ModelError, StorageError
+        A study, model or folder that cannot be used; another ``locum run`` at work on the same folder.
+    """
+    study, model = validated(path, overrides)
+    if readonly and not (study.catalogue_url or study.folder.exists()):
+        raise StudyError(f"{path}: nothing has been run yet; start with: locum run {path}")
+    with ExitStack() as resources:
+        store = SnapshotStore.open(
+            study.folder,
+            study=study.name,
+            model=model.name,
+            create=not readonly,
+            readonly=readonly,
+            catalogue_url=study.catalogue_url,
+        )
+        resources.callback(store.close)
+        if not readonly:
+            resources.enter_context(store.lock())
+        progress = resources.enter_context(watch(study.name, quiet or readonly))
+        work = Workspace(study, model, store, Registry.open(store), progress, resources, time.monotonic())
+        progress.workers = work.workers
+        if not readonly:
+            store.save_study(study.to_yaml(), {p.name: p.unit for p in work.space.parameters})
+            counts = Counter(record.outcome for record in work.samples())
+            progress.resumed(counts["done"], counts["failed"])
+        yield work
+
+
+def validated(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Study, HighFidelityModel]:
+    """Read a study and build its model: all that can be wrong before anything is touched.
+
+    Raises
+    ------
+    StudyError, ModelError
+        What is wrong, in one sentence.
+    """
+    study = load_study(path, overrides)
+    model = build_model(study)
+    study.resolved(study.space(model).dimension, available_cores())
+    return study, model
