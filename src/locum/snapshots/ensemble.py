@@ -25,7 +25,6 @@ from zarr.codecs import BloscCodec
 from locum.arrays import AnyArray, Array
 from locum.exceptions import StorageError
 from locum.highfidelity import FieldDescription, Mesh
-from locum.highfidelity.field import FieldDescription
 from locum.snapshots.durable import PARTIAL, DurableStore, file_lock, sync_directory, told_as_storage_error
 from locum.snapshots.layout import Layout
 
