@@ -1,8 +1,8 @@
 """Drawing without global state: figures of fixed width, saved as SVG that takes its colours from the page.
 
-Pictures are drawn with the colours of the light theme; each of them becomes a CSS variable, so that one picture is
-right on white, on black and on paper. Fields on meshes are rasterised inside the SVG, everything else stays text
-and lines.
+Pictures are drawn with the colours of the light theme; each of them becomes a CSS variable, so that one
+picture is right on white, on black and on paper. Fields on meshes are rasterised inside the SVG, everything
+else stays text and lines.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import io
 import math
 import re
 from html import escape
+from typing import Any, cast
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
@@ -70,7 +72,7 @@ def panel(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def error_axis(axes: Axes, which: str, limits: tuple[float, float], *, relative: bool = False) -> None:
-    """Make an axis logarithmic between limits (widened to a decade at least), in percent where ``relative``."""
+    """Make an axis logarithmic between limits, widened to a decade; in percent where ``relative``."""
     low, high = limits
     middle = math.sqrt(low) * math.sqrt(high)
     low, high = min(low, middle / 4), max(high, middle * 4)
@@ -128,8 +130,17 @@ def legend_above(axes: Axes, columns: int = 3) -> None:
     )
 
 
+def colour_bar(figure: Figure, axes: Axes, mapped: ScalarMappable, label: str, **placing: Any) -> Axes:
+    """A bar of colours beside or below the axes; returns its own axes."""
+    bar: Any = figure.colorbar(mapped, ax=axes, **placing)
+    bar.solids.set_rasterized(True)
+    bar.outline.set_visible(False)
+    bar.set_label(label)
+    return cast(Axes, bar.ax)
+
+
 def to_svg(figure: Figure, description: str) -> str:
-    """The figure as an inline SVG element with a text alternative, free of anything that clashes on a page."""
+    """The figure as an inline SVG element with a text alternative; its names clash with no other."""
     stream = io.StringIO()
     figure.savefig(stream, format="svg", dpi=_RASTER_DPI, transparent=True, metadata={"Date": None})
     svg = stream.getvalue()

@@ -1,25 +1,25 @@
 """What a report tells, as plain typed data: nothing here draws, reads a store or knows a study file.
 
-Whoever renders a report fills in :class:`Report`. What does not exist yet (no sweep, no calibration, no audit) is
-left at its default, and the report says so in words.
+Whoever renders a report fills in :class:`Report`. What does not exist yet (no sweep, no calibration, no
+audit) is left at its default, and the report says so in words.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
+from locum.adaptivity import BoolArray, Round
 from locum.arrays import Array
+from locum.errors.figure import FigureKind
 from locum.parameters import ParameterSpace
 
-FigureKind = Literal["bound", "estimate", "indicator"]
 OutputKind = Literal["field", "quantity of interest"]
 HeldOutPurpose = Literal["calibration", "audit"]
-BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,7 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Median, 95 % quantile and maximum of errors or error figures."""
-
-    q50: float
-    q95: float
-    maximum: float
-
-
-@dataclass(frozen=True)
-class Verdict:
+class StudyVerdict:
     """The verdict on the study, and what to do.
 
     Parameters
@@ -73,8 +64,8 @@ class Verdict:
     confidence
         At which the share within tolerance is stated, in (0, 1).
     share_required, share_within
-        Share of the parameter distribution whose error figures are all below tolerance; ``share_within`` is the
-        lower end at the stated confidence, None before the first sweep.
+        Share of the parameter distribution whose error figures are all below tolerance; ``share_within`` is
+        the lower end at the stated confidence, None before the first sweep.
     """
 
     words: str
@@ -84,37 +75,12 @@ class Verdict:
     share_within: float | None = None
 
 
-@dataclass(frozen=True)
-class Round:
-    """One round of the adaptive loop.
-
-    Parameters
-    ----------
-    number
-        Counted from 0, the initial design.
-    simulations
-        Simulations done when its surrogate was trained, calibration included.
-    figures
-        Output's name to the spread of its error figure over the sweep.
-    held_out
-        Output's name to the spread of its measured error on the calibration simulations.
-    share_within
-        As in :class:`Verdict`.
-    """
-
-    number: int
-    simulations: int
-    figures: Mapping[str, Spread]
-    held_out: Mapping[str, Spread] = field(default_factory=dict)
-    share_within: float | None = None
-
-
 @dataclass(frozen=True, eq=False)
 class Basis:
-    """Singular values of a field's reduced basis, descending; ``level`` is ``space`` or ``time`` where there are two.
+    """Singular values of a field's reduced basis, descending; ``level``: ``space`` or ``time``, or empty.
 
-    ``truncation_error`` is relative, a root mean square over the ensemble in ``norm``; ``method`` says how the
-    basis was computed.
+    ``truncation_error`` is relative, a root mean square over the ensemble in ``norm``; ``method`` says how
+    the basis was computed.
     """
 
     field: str
@@ -149,16 +115,26 @@ class HeldOutOutput:
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """What simulations that never trained the surrogate say about it; parameters (n, p), outputs by name."""
+    """What n simulations that never trained the surrogate say about it.
+
+    Parameters
+    ----------
+    purpose
+        What they were made for.
+    outputs
+        By name.
+    in_domain
+        Whether each lies in the domain of validity, shape (n,).
+    """
 
     purpose: HeldOutPurpose
-    parameters: Array
     outputs: Mapping[str, HeldOutOutput]
+    in_domain: BoolArray
 
     @property
     def simulations(self) -> int:
         """Number of simulations, n."""
-        return len(self.parameters)
+        return len(self.in_domain)
 
 
 @dataclass(frozen=True, eq=False)
@@ -300,7 +276,7 @@ class FailedSample:
 
 @dataclass(frozen=True)
 class Version:
-    """One registered surrogate: ``alias`` is ``champion``, ``candidate`` or empty; ``gate`` what promotion said."""
+    """A registered surrogate; ``alias``: champion, candidate or empty; ``gate``: what promotion said."""
 
     number: int
     alias: str
@@ -335,6 +311,8 @@ class Report:
         Date and time, ISO 8601.
     coverage
         Claimed for every error figure, in (0, 1).
+    rounds
+        History, in the order of their numbers.
     calibration, audit
         Held-out simulations that made the error figure, and those that checked it afterwards.
     budget
@@ -349,7 +327,7 @@ class Report:
     created: str
     space: ParameterSpace
     outputs: tuple[Output, ...]
-    verdict: Verdict
+    verdict: StudyVerdict
     coverage: float
     budget: int
     provenance: Provenance

@@ -1,11 +1,11 @@
-"""The sections of a report that show evidence: history, bases, parity, coverage, fields, the parameter map."""
+"""The sections of a report that show evidence: history, bases, parity, coverage, fields, map."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from locum.reports import field_pictures, pictures, sweep_pictures
-from locum.reports.content import Basis, Case, HeldOut, Output, Report
+from locum.reports.content import Basis, Case, HeldOut, Output, Report, Sweep
 from locum.reports.html import (
     Content,
     Markup,
@@ -36,8 +36,8 @@ _AUDIT_SIZE = 200
 def history(report: Report) -> Markup:
     """How the error fell, round by round."""
     how = (
-        "Each point is one round of the loop: the solid line is the 95 % quantile, dotted the median, dashed the "
-        "largest; the study ends when figures fall below the tolerance over the required share."
+        "Each point is one round of the loop: the solid line is the 95 % quantile, dotted the median, "
+        "dashed the largest; the study ends when figures fall below the tolerance over the required share."
     )
     if not report.rounds:
         nothing = missing("No surrogate has been trained yet.", f"locum run {report.path}")
@@ -45,31 +45,30 @@ def history(report: Report) -> Markup:
     figures = [
         picture(
             pictures.error_history(report.rounds, output), f"{output.name}.",
-            f"Error figure ({output.figure_kind}) over the sweep, error measured on the calibration simulations; "
-            f"{output.norm}.",
+            f"Error figure ({output.figure_kind}) over the sweep, error measured on the calibration "
+            f"simulations; {output.norm}.",
         )
         for output in report.outputs
-        if any(output.name in entry.figures for entry in report.rounds)
+        if any(output.name in entry.verdict.outputs for entry in report.rounds)
     ]  # fmt: skip
-    if any(entry.share_within is not None for entry in report.rounds):
-        figures.append(picture(
-            pictures.share_history(report.rounds, report.verdict.share_required), "Share within tolerance.",
-            f"Of the parameter distribution, at {stated_percentage(report.verdict.confidence)} confidence.",
-        ))  # fmt: skip
+    figures.append(picture(
+        pictures.share_history(report.rounds, report.verdict.share_required), "Share within tolerance.",
+        f"Of the parameter distribution, at {stated_percentage(report.verdict.confidence)} confidence.",
+    ))  # fmt: skip
     return section("history", "History of rounds", how, row_of(figures, "two"), _round_table(report))
 
 
 def _round_table(report: Report) -> Markup:
-    shown = [output for output in report.outputs if output.name in report.rounds[-1].figures]
+    shown = [output for output in report.outputs if output.name in report.rounds[-1].verdict.outputs]
     rows: list[list[Content]] = []
     for entry in report.rounds:
         sizes = [
-            error_size(entry.figures[o.name].q95, relative=o.relative, unit=o.unit)
-            if o.name in entry.figures
+            error_size(entry.verdict.outputs[o.name].figure.q95, relative=o.relative, unit=o.unit)
+            if o.name in entry.verdict.outputs
             else "–"
             for o in shown
         ]
-        share = "–" if entry.share_within is None else percentage(entry.share_within)
+        share = percentage(entry.verdict.share_lower)
         rows.append([str(entry.number), count(entry.simulations), *sizes, share])
     return table(
         [
@@ -87,8 +86,8 @@ def _round_table(report: Report) -> Markup:
 def bases(report: Report) -> Markup:
     """Singular values and what the basis leaves out."""
     how = (
-        "The faster these values fall, the fewer reduced coordinates a field needs; what lies behind the last filled "
-        "dot is cut off and is part of every error figure."
+        "The faster these values fall, the fewer reduced coordinates a field needs; what lies behind the "
+        "last filled dot is cut off and is part of every error figure."
     )
     if not report.bases:
         nothing = missing("There is no reduced basis yet.", f"locum run {report.path}")
@@ -100,8 +99,9 @@ def _basis(basis: Basis) -> Markup:
     title = f"{basis.field}{', ' + basis.level if basis.level else ''}."
     return picture(
         pictures.singular_values(basis), title,
-        f"{basis.rank} of {len(basis.singular_values)} modes kept; they leave {percentage(basis.truncation_error)} of "
-        f"the ensemble (root mean square, {basis.norm}). Computed with {basis.method}.",
+        f"{basis.rank} of {len(basis.singular_values)} modes kept; they leave "
+        f"{percentage(basis.truncation_error)} of the ensemble (root mean square, "
+        f"{basis.norm}). Computed with {basis.method}.",
     )  # fmt: skip
 
 
@@ -145,8 +145,9 @@ def _parity(output: Output, groups: list[HeldOut]) -> Markup:
 def coverage(report: Report) -> Markup:
     """Whether errors stay below their figures as often as claimed."""
     how = (
-        "Points above the diagonal are errors that stayed below their figure, as most must; a silent miss lies right of "
-        "one tolerance and below the other; observed coverage should follow the claimed one within the grey band."
+        "Points above the diagonal are errors that stayed below their figure, as most must; dangerous ones "
+        "lie lower right, where the error is over tolerance and its figure is not; observed coverage "
+        "should stay in the grey band."
     )
     audit_command = f"locum audit {report.path} -n {_AUDIT_SIZE}"
     if report.calibration is None:
@@ -156,12 +157,13 @@ def coverage(report: Report) -> Markup:
         )
     groups = held_out_groups(report)
     drawn = [output for output in report.outputs if all(output.name in group.outputs for group in groups)]
-    figures = [_coverage_curves(report, drawn)] + [_figure_against_error(output, groups) for output in drawn]
+    figures = [_coverage_curves(report, report.calibration, drawn)]
+    figures += [_figure_against_error(output, groups) for output in drawn]
     parts: list[Content] = [paragraph(_claim(report))]
     if report.audit is None:
         parts.append(missing(
-            "No audit has been made: the claimed coverage has not been checked on simulations drawn after the "
-            "calibration.", audit_command,
+            "No audit has been made: the claimed coverage has not been checked on simulations drawn after "
+            "the calibration.", audit_command,
         ))  # fmt: skip
     else:
         parts.append(
@@ -177,9 +179,10 @@ def _claim(report: Report) -> str:
     if span is None:
         return f"{claimed} was asked, which {n} calibration simulations are too few to claim."
     return (
-        f"Claimed: {claimed} of errors lie below their figure, over queries drawn from the parameter distribution. The "
-        f"claim rests on {n} calibration simulations, drawn independently and never used for training; a set of this size "
-        f"gives a true coverage between {percentage(span[0])} and {percentage(span[1])} (95 % of the time)."
+        f"Claimed: {claimed} of errors lie below their figure, over queries drawn from the parameter "
+        f"distribution. The claim rests on {n} calibration simulations, drawn independently and never used "
+        f"for training; a set of this size gives a true coverage between {percentage(span[0])} "
+        f"and {percentage(span[1])} (95 % of the time)."
     )
 
 
@@ -188,28 +191,21 @@ def _audit_table(rows: list[ObservedCoverage], claimed: float) -> Markup:
     for row in rows:
         low, high = f"{percentage(row.lower)}", f"{percentage(row.upper)}"
         kept = "yes" if row.upper >= claimed else "no: below the claim"
-        silent = (
-            "–"
-            if row.silent_misses is None
-            else f"{row.silent_misses} ({percentage(row.silent_misses / row.n)})"
-        )
         written.append(
-            [row.output, f"{row.covered} of {row.n}", percentage(row.share), f"{low} to {high}", kept, silent]
+            [row.output, f"{row.covered} of {row.n}", percentage(row.share), f"{low} to {high}", kept]
         )
     return table(
-        ["output", "covered", "observed", "95 % binomial interval", "claim kept", "silent misses"], written,
-        numbers=(1, 2, 3, 5),
-        caption=f"Audit: claimed {stated_percentage(claimed)}. A silent miss is an error over tolerance whose figure was "
-        "below it.",
+        ["output", "covered", "observed", "95 % binomial interval", "claim kept"], written,
+        numbers=(1, 2, 3),
+        caption=f"Audit: claimed {stated_percentage(claimed)}.",
     )  # fmt: skip
 
 
-def _coverage_curves(report: Report, outputs: list[Output]) -> Markup:
-    assert report.calibration is not None
+def _coverage_curves(report: Report, calibration: HeldOut, outputs: list[Output]) -> Markup:
     audit = report.audit
     curves = {
         output.name: coverage_curve(
-            report.calibration.outputs[output.name].scores,
+            calibration.outputs[output.name].scores,
             None if audit is None else audit.outputs[output.name].scores,
         )
         for output in outputs
@@ -217,7 +213,8 @@ def _coverage_curves(report: Report, outputs: list[Output]) -> Markup:
     data = (
         f"Observed on the {audit.simulations} simulations of the audit"
         if audit
-        else f"The {report.calibration.simulations} calibration simulations, each half judged by the other: this shows the "
+        else f"The {calibration.simulations} calibration simulations, each half judged by the other: "
+        "this shows the "
         "spread that chance makes and is no evidence beyond the calibration"
     )
     return picture(
@@ -230,8 +227,7 @@ def _figure_against_error(output: Output, groups: list[HeldOut]) -> Markup:
     seen = []
     for group in groups:
         entry = observed_coverage(group, output)
-        silent = "" if entry.silent_misses is None else f", silent misses: {entry.silent_misses}"
-        seen.append(f"{group.purpose}: {entry.covered} of {entry.n} errors below their figure{silent}")
+        seen.append(f"{group.purpose}: {entry.covered} of {entry.n} errors below their figure")
     caption = f"Error figure ({output.figure_kind}) against measured error; {'; '.join(seen)}."
     return picture(pictures.figure_against_error(output, groups), f"{output.name}.", caption)
 
@@ -239,8 +235,8 @@ def _figure_against_error(output: Output, groups: list[HeldOut]) -> Markup:
 def fields(report: Report) -> Markup:
     """Fields of the worst and the median held-out case."""
     how = (
-        "The worst and the median of the held-out simulations, by relative error: what the simulation gave, what the "
-        "surrogate answers, and the difference on its own scale of colours."
+        "The worst and the median of the held-out simulations, by relative error: what the simulation "
+        "gave, what the surrogate answers, and the difference on its own scale of colours."
     )
     if not report.cases:
         nothing = missing("There are no held-out simulations yet.", f"locum run {report.path}")
@@ -260,7 +256,8 @@ def _case(report: Report, case: Case) -> Markup:
         "div",
         element("h3", f"{case.field}, {case.label} {case.purpose} simulation"),
         paragraph(
-            f"Error of the whole field {percentage(case.error)}, error figure {percentage(case.figure)}.{moment} "
+            f"Error of the whole field {percentage(case.error)}, error figure {percentage(case.figure)}."
+            f"{moment} "
             f"Sample {case.identity[:12]}: {parameter_values(report, case.parameters)}.", class_="how",
         ),
         shown,
@@ -271,8 +268,8 @@ def _case(report: Report, case: Case) -> Markup:
 def parameter_map(report: Report) -> Markup:
     """Where in the parameter space the error figure is large."""
     how = (
-        "Largest error figure over its tolerance: above 1 an answer is over tolerance; look for where it grows, and "
-        "whether samples lie there."
+        "Largest error figure over its tolerance: above 1 an answer is over tolerance; look for where it "
+        "grows, and whether samples lie there."
     )
     title = "Where the error figure is large"
     ratios = ratio_to_tolerance(report)
@@ -287,13 +284,14 @@ def parameter_map(report: Report) -> Markup:
     points, ratios = report.sweep.parameters[usable], ratios[usable]
     shares = influence(report.space.warp(points), ratios)
     order = np.argsort(-shares, kind="stable")
-    parts: list[Content] = [paragraph(_sweep_sentence(report, usable.size, int(np.sum(~usable))))]
+    parts: list[Content] = [paragraph(_sweep_sentence(report.sweep, usable.size, int(np.sum(~usable))))]
     if report.space.dimension > 1:
         first, second = int(order[0]), int(order[1])
         svg = sweep_pictures.parameter_map(report.space, (first, second), points, ratios, report.samples)
         caption = (
-            f"Colour: 95 % quantile over all other parameters in each cell, from {count(len(points))} sweep points. Red "
-            "squares: cells over tolerance. Open circles: samples that were simulated; crosses: samples that failed."
+            f"Colour: 95 % quantile over all other parameters in each cell, from {count(len(points))} sweep "
+            "points. Red squares: cells over tolerance. Open circles: samples that were simulated; "
+            "crosses: samples that failed."
         )
         parts.append(row_of([picture(svg, "The two most influential parameters.", caption)], "two"))
     samples = None if report.samples is None else report.samples.parameters[~report.samples.failed]
@@ -302,20 +300,20 @@ def parameter_map(report: Report) -> Markup:
             sweep_pictures.along_parameter(
                 report.space.parameters[j], points[:, j], ratios, None if samples is None else samples[:, j]
             ),
-            f"{report.space.names[j]}.", f"Alone it explains {percentage(float(shares[j]))} of the variation.",
+            f"{report.space.names[j]}.",
+            f"Alone it explains {percentage(float(shares[j]))} of the variation.",
         )
         for j in order
     ]  # fmt: skip
-    reading = "Solid: 95 % quantile, dotted: median, dashed: largest; the red line is the tolerance, ticks are samples."
+    reading = "Solid: 95 % quantile; dotted: median; dashed: largest; red: the tolerance; ticks: samples."
     return section("map", title, how, *parts, element("h3", "Along each parameter"),
                    paragraph(reading, class_="how"), row_of(small, "three"))  # fmt: skip
 
 
-def _sweep_sentence(report: Report, points: int, unusable: int) -> str:
-    assert report.sweep is not None
+def _sweep_sentence(sweep: Sweep, points: int, unusable: int) -> str:
     sentence = f"{count(points)} points drawn from the parameter distribution"
-    if report.sweep.in_domain is not None:
-        outside = int(np.sum(~report.sweep.in_domain))
+    if sweep.in_domain is not None:
+        outside = int(np.sum(~sweep.in_domain))
         share = percentage(outside / points)
         sentence += f", {count(outside)} of them ({share}) outside the domain of validity"
     return sentence + (f"; {count(unusable)} without a finite figure are not drawn." if unusable else ".")

@@ -1,7 +1,7 @@
 """A field of a held-out simulation, the surrogate's answer, and their difference, drawn side by side.
 
-Surfaces are coloured triangles, clouds of points coloured dots, lines curves; a line that changes in time is a
-picture over place and time. A volume is not drawn.
+Surfaces are coloured triangles, clouds of points coloured dots, lines curves; a line that changes in time is
+a picture over place and time. A volume is not drawn.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
@@ -22,6 +23,7 @@ from locum.reports.canvas import (
     INK,
     ORANGE,
     THIRD,
+    colour_bar,
     legend_above,
     panel,
     plain_axis,
@@ -54,8 +56,8 @@ def case_pictures(case: Case) -> CasePictures:
     if case.times is not None:
         step = int(np.nanargmax(np.nanmax(np.abs(difference), axis=1)))
         moment = (
-            f"at {with_unit(float(case.times[step]), case.time_unit)}, the time of the largest difference at any node "
-            f"(saved times: {len(case.times)})"
+            f"at {with_unit(float(case.times[step]), case.time_unit)}, the time of the largest difference "
+            f"at any node (saved times: {len(case.times)})"
         )
         simulated, predicted, difference = simulated[step], predicted[step], difference[step]
     low, high = _limits(simulated, predicted)
@@ -87,7 +89,7 @@ def case_pictures(case: Case) -> CasePictures:
 
 
 def _scalars(case: Case) -> tuple[Array, Array, Array, bool]:
-    """Fields to colour with, (N,) or (T, N), and whether their difference has a sign: vectors become lengths."""
+    """Fields to colour with, (N,) or (T, N), vectors as lengths, and whether their difference has a sign."""
     dimensions = 1 if case.times is None else 2
     difference = case.predicted - case.simulated
     if case.simulated.ndim == dimensions:
@@ -96,6 +98,10 @@ def _scalars(case: Case) -> tuple[Array, Array, Array, bool]:
         return case.simulated[..., 0], case.predicted[..., 0], difference[..., 0], True
     length: Callable[[Array], Array] = lambda field: np.linalg.norm(field, axis=-1)  # noqa: E731
     return length(case.simulated), length(case.predicted), length(difference), False
+
+
+def _largest(difference: Array) -> float:
+    return float(np.abs(difference).max())
 
 
 def _limits(*fields: Array) -> tuple[float, float]:
@@ -113,7 +119,7 @@ def _surface(
     figure, axes = panel(THIRD, tall + 0.6)
     axes.set_aspect("equal")
     axes.set_axis_off()
-    style = {"cmap": colours, "vmin": ends[0], "vmax": ends[1], "rasterized": True}
+    style: dict[str, Any] = {"cmap": colours, "vmin": ends[0], "vmax": ends[1], "rasterized": True}
     if case.cells is None:
         size = 2.0 * THIRD * tall * 72**2 / 4 / len(x)
         mapped = axes.scatter(x, y, c=values, s=min(max(size, 1.0), 40.0), linewidths=0, **style)
@@ -132,38 +138,35 @@ def _surface(
             clip_on=False,
         )
     axes.margins(0.03)
-    _colour_bar(figure, axes, mapped, case, "difference" if what == "difference" else case.field)
+    _bar(figure, axes, mapped, case, what)
     return to_svg(figure, f"{case.field}, {what}, {case.label} {case.purpose} simulation")
 
 
-def _colour_bar(figure: Figure, axes: Axes, mapped: Any, case: Case, name: str) -> None:
-    bar = figure.colorbar(
-        mapped, ax=axes, orientation="horizontal", fraction=0.06, pad=0.04, aspect=36, shrink=0.94
-    )
-    bar.solids.set_rasterized(True)
-    bar.outline.set_visible(False)
-    plain_axis(bar.ax, "x", 5)
-    bar.set_label(f"{name} ({case.unit})" if case.unit else name)
+def _bar(figure: Figure, axes: Axes, mapped: ScalarMappable, case: Case, what: str) -> None:
+    name = "difference" if what == "difference" else case.field
+    label = f"{name} ({case.unit})" if case.unit else name
+    placing = {"orientation": "horizontal", "fraction": 0.06, "pad": 0.04, "aspect": 36, "shrink": 0.94}
+    plain_axis(colour_bar(figure, axes, mapped, label, **placing), "x", 5)
 
 
 def _on_a_line(case: Case, simulated: Array, predicted: Array, difference: Array) -> CasePictures:
     if case.times is not None:
-        largest = float(np.abs(difference).max()) or 1.0
-        limits = _limits(simulated, predicted)
+        largest = _largest(difference) or 1.0
+        limits, ends = _limits(simulated, predicted), (-largest, largest)
         return CasePictures(
             (
                 (
-                    _place_and_time(case, simulated, limits, FIELD_COLOURS, "simulated"),
+                    _place_and_time(case, case.times, simulated, limits, FIELD_COLOURS, "simulated"),
                     "High-fidelity.",
                     "What the simulation gave, over place and time.",
                 ),
                 (
-                    _place_and_time(case, predicted, limits, FIELD_COLOURS, "predicted"),
+                    _place_and_time(case, case.times, predicted, limits, FIELD_COLOURS, "predicted"),
                     "Surrogate.",
                     "Its answer, in the same colours.",
                 ),
                 (
-                    _place_and_time(case, difference, (-largest, largest), SIGNED_COLOURS, "difference"),
+                    _place_and_time(case, case.times, difference, ends, SIGNED_COLOURS, "difference"),
                     "Error.",
                     f"Surrogate less high-fidelity; at most {with_unit(largest, case.unit)}.",
                 ),
@@ -184,7 +187,7 @@ def _on_a_line(case: Case, simulated: Array, predicted: Array, difference: Array
             (
                 _curves(case, [(difference, ORANGE, "-", "")], "difference"),
                 "Error.",
-                f"Surrogate less high-fidelity; at most {with_unit(float(np.abs(difference).max()), case.unit)}.",
+                f"Surrogate less high-fidelity; at most {with_unit(_largest(difference), case.unit)}.",
             ),
         ),
         "",
@@ -192,13 +195,15 @@ def _on_a_line(case: Case, simulated: Array, predicted: Array, difference: Array
 
 
 @styled
-def _place_and_time(case: Case, values: Array, ends: tuple[float, float], colours: str, what: str) -> str:
+def _place_and_time(
+    case: Case, times: Array, values: Array, ends: tuple[float, float], colours: str, what: str
+) -> str:
     figure, axes = panel(THIRD, 3.1)
     order = np.argsort(case.points[:, 0])
     axes.grid(False)
     mapped = axes.pcolormesh(
         case.points[order, 0],
-        case.times,
+        times,
         values[:, order],
         shading="gouraud",
         cmap=colours,
@@ -209,7 +214,7 @@ def _place_and_time(case: Case, values: Array, ends: tuple[float, float], colour
     axes.set_xlabel(f"x ({case.length_unit})" if case.length_unit else "x")
     axes.set_ylabel(f"time ({case.time_unit})")
     plain_axis(axes, "x", 5)
-    _colour_bar(figure, axes, mapped, case, "difference" if what == "difference" else case.field)
+    _bar(figure, axes, mapped, case, what)
     return to_svg(
         figure, f"{case.field}, {what}, over place and time, {case.label} {case.purpose} simulation"
     )

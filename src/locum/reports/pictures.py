@@ -1,4 +1,4 @@
-"""Line plots of a report: history of rounds, singular values, parity, error figures against errors, coverage."""
+"""Line plots: history of rounds, singular values, parity, error figures against errors, coverage."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from locum.adaptivity import Round
 from locum.arrays import Array
 from locum.reports.canvas import (
     BLUE,
@@ -29,7 +30,7 @@ from locum.reports.canvas import (
     styled,
     to_svg,
 )
-from locum.reports.content import Basis, HeldOut, Output, Round, Spread
+from locum.reports.content import Basis, HeldOut, Output
 from locum.reports.summaries import CoverageCurve
 
 _MARKERS = {"calibration": ("o", BLUE), "audit": ("D", ORANGE)}
@@ -53,19 +54,22 @@ def _ends(values: Sequence[float]) -> tuple[float, float]:
 def error_history(rounds: Sequence[Round], output: Output) -> str:
     """Error figure over the sweep, and measured error, against the number of simulations."""
     figure, axes = panel(HALF, 3.0)
-    series = [("figures", BLUE, "o", "error figure"), ("held_out", ORANGE, "D", "measured error")]
+    drawn = (
+        (BLUE, "o", "error figure", [
+            (entry.simulations, entry.verdict.outputs[output.name].figure)
+            for entry in rounds if output.name in entry.verdict.outputs
+        ]),
+        (ORANGE, "D", "measured error", [
+            (entry.simulations, entry.held_out[output.name]) for entry in rounds if output.name in
+            entry.held_out
+        ]),
+    )  # fmt: skip
     seen: list[float] = [] if output.tolerance is None else [output.tolerance]
-    for attribute, colour, marker, name in series:
-        spreads: Sequence[Mapping[str, Spread]] = [getattr(entry, attribute) for entry in rounds]
-        known = [
-            (entry.simulations, spread[output.name])
-            for entry, spread in zip(rounds, spreads, strict=True)
-            if output.name in spread
-        ]
+    for colour, marker, name, known in drawn:
         if not known:
             continue
         simulations = [n for n, _ in known]
-        values = np.array([(spread.q50, spread.q95, spread.maximum) for _, spread in known])
+        values = np.array([(spread.q50, spread.q95, spread.max) for _, spread in known])
         values = np.where(np.isfinite(values) & (values > 0), values, np.nan)
         for column, line, size in ((0, ":", 3.0), (1, "-", 5.0), (2, "--", 3.0)):
             label = name if column == 1 else None
@@ -96,7 +100,7 @@ def error_history(rounds: Sequence[Round], output: Output) -> str:
 def share_history(rounds: Sequence[Round], required: float) -> str:
     """Share of the parameter distribution within tolerance against the number of simulations."""
     figure, axes = panel(HALF, 3.0)
-    known = [(entry.simulations, entry.share_within) for entry in rounds if entry.share_within is not None]
+    known = [(entry.simulations, entry.verdict.share_lower) for entry in rounds]
     axes.plot(
         *zip(*known, strict=True),
         color=BLUE,

@@ -1,4 +1,4 @@
-"""The sections of a report about the study itself: verdict, headline numbers, parameter space, cost, provenance."""
+"""The sections of a report about the study itself: verdict, outputs, parameters, cost, provenance."""
 
 from __future__ import annotations
 
@@ -67,12 +67,14 @@ def _verdict_sentence(report: Report) -> str:
     required = stated_percentage(report.verdict.share_required)
     if report.verdict.share_within is None:
         return (
-            f"No sweep has been made yet. The study is within tolerance when at least {required} of the parameter "
-            f"distribution has every error figure below its tolerance; locum check {report.path} makes the sweep."
+            f"No sweep has been made yet. The study is within tolerance when at least {required} of the "
+            f"parameter distribution has every error figure below its tolerance; "
+            f"locum check {report.path} makes the sweep."
         )
     return (
-        f"At {stated_percentage(report.verdict.confidence)} confidence, at least {percentage(report.verdict.share_within)} "
-        f"of the parameter distribution has every error figure below its tolerance; {required} is required."
+        f"At {stated_percentage(report.verdict.confidence)} confidence, at least "
+        f"{percentage(report.verdict.share_within)} of the parameter distribution has every "
+        f"error figure below its tolerance; {required} is required."
     )
 
 
@@ -116,9 +118,9 @@ def _tiles(report: Report) -> list[Markup]:
 
 
 def _worst_output(report: Report) -> tuple[Output, float] | None:
-    """The output whose error figure is nearest to its tolerance, or beyond it, and the figure's 95 % quantile."""
-    last = report.rounds[-1].figures if report.rounds else {}
-    known = [(output, last[output.name].q95) for output in report.outputs if output.name in last]
+    """The output with the largest error figure over its tolerance, and that figure's 95 % quantile."""
+    last = report.rounds[-1].verdict.outputs if report.rounds else {}
+    known = [(output, last[output.name].figure.q95) for output in report.outputs if output.name in last]
     return max(known, key=lambda pair: pair[1] / (pair[0].tolerance or math.inf), default=None)
 
 
@@ -168,16 +170,16 @@ def _coverage_tiles(report: Report) -> list[Markup]:
 
 def outputs(report: Report) -> Markup:
     """Every output with its tolerance and its error figure."""
-    last = report.rounds[-1].figures if report.rounds else {}
+    last = report.rounds[-1].verdict.outputs if report.rounds else {}
     rows: list[list[Content]] = []
     for output in report.outputs:
-        spread = last.get(output.name)
+        found = last.get(output.name)
         sizes = (
             ["–"] * 3
-            if spread is None
+            if found is None
             else [
                 error_size(value, relative=output.relative, unit=output.unit)
-                for value in (spread.q50, spread.q95, spread.maximum)
+                for value in (found.figure.q50, found.figure.q95, found.figure.max)
             ]
         )
         tolerance = (
@@ -188,12 +190,13 @@ def outputs(report: Report) -> Markup:
         rows.append([output.name, output.kind, output.norm, output.figure_kind, tolerance, *sizes])
     return section(
         "outputs", "What the surrogate answers, and how well",
-        "Each row is one answer: the three last columns tell how large its error figure is over the parameter "
-        "distribution, to be compared with its tolerance.",
+        "Each row is one answer: the three last columns tell how large its error figure is over the "
+        "parameter distribution, to be compared with its tolerance.",
         table(
-            ["output", "kind", "error measured in", "kind of figure", "tolerance", "median", "95 % quantile", "largest"],
+            ["output", "kind", "error measured in", "kind of figure", "tolerance", "median",
+             "95 % quantile", "largest"],
             rows, numbers=(4, 5, 6, 7),
-            caption="Error figures of the last sweep." if last else "No sweep yet: the figures are not known.",
+            caption="Error figures of the last sweep." if last else "No sweep yet: no figure is known.",
         ),
     )  # fmt: skip
 
@@ -202,11 +205,12 @@ def parameter_space(report: Report) -> Markup:
     """The parameter space as a table."""
     return section(
         "parameters", "Parameter space",
-        "Every statement of this report holds for queries drawn from these distributions inside these ranges, and "
-        "for no others.",
+        "Every statement of this report holds for queries drawn from these distributions inside these "
+        "ranges, and for no others.",
         table(
             ["parameter", "meaning", "from", "to", "unit", "scale", "distribution"],
-            [[p.name, p.description, as_stated(p.lower), as_stated(p.upper), p.unit.replace(" ", THIN_SPACE) or "–", p.scale,
+            [[p.name, p.description, as_stated(p.lower), as_stated(p.upper),
+              p.unit.replace(" ", THIN_SPACE) or "–", p.scale,
               _distribution(p)] for p in report.space.parameters],
             numbers=(2, 3), caption=f"{report.space.dimension} parameters.",
         ),
@@ -217,13 +221,13 @@ def _distribution(parameter: Parameter) -> str:
     values = parameter.density.to_dict()
     if values["kind"] != "normal":
         return str(values["kind"])
-    mean = with_unit(values["mean"], parameter.unit)
-    return f"normal, mean {mean}, standard deviation {with_unit(values['standard_deviation'], parameter.unit)}, cut off"
+    mean, deviation = (with_unit(values[key], parameter.unit) for key in ("mean", "standard_deviation"))
+    return f"normal, mean {mean}, standard deviation {deviation}, cut off"
 
 
 def cost(report: Report) -> Markup:
     """Where the time went, and when the study has paid."""
-    how = "All that was spent before the first answer, and what an answer costs since; core seconds count every core."
+    how = "What was spent before the first answer, and what an answer costs since; core time adds up cores."
     if report.cost is None:
         return section(
             "cost", "Cost", how, missing("Nothing has been simulated yet.", f"locum run {report.path}")
@@ -240,8 +244,8 @@ def cost(report: Report) -> Markup:
     ]
     rows += [["training, all rounds", "", "", duration(spent.training_seconds)],
              ["sweeps, all rounds", "", "", duration(spent.sweep_seconds)]]  # fmt: skip
-    total = ["total", count(sum(e.done for e in spent.simulations)), count(sum(e.failed for e in spent.simulations)),
-             duration(spent.study_seconds)]  # fmt: skip
+    done, failed = sum(e.done for e in spent.simulations), sum(e.failed for e in spent.simulations)
+    total = ["total", count(done), count(failed), duration(spent.study_seconds)]
     return section(
         "cost", "Cost", how,
         table(["spent on", "done", "failed", "core time"], rows, numbers=(1, 2, 3), footer=total,
@@ -270,7 +274,8 @@ def _answer_cost(report: Report, spent: Cost) -> Markup:
     sentence = (
         "A query takes no less time than a simulation: the study cannot pay for itself."
         if paid is None
-        else f"The study has paid after {count(paid)} queries: its whole cost, {duration(spent.study_seconds)}, "
+        else f"The study has paid after {count(paid)} queries: its whole cost, "
+        f"{duration(spent.study_seconds)}, "
         f"divided by what each query saves, {duration(spent.simulation_seconds - spent.query_seconds)}."
     )
     return join([

@@ -1,7 +1,7 @@
 """How a report looks: colours for light and dark, and one style sheet."""
 
-# name: light, dark. The four series are Okabe and Ito's palette for colour-blind readers ("Color Universal Design",
-# 2008), the orange darkened on white and the blue lightened on black for contrast.
+# name: light, dark. The four series are Okabe and Ito's colours for colour-blind readers ("Color Universal
+# Design", 2008), the orange darkened on white and the blue lightened on black for contrast.
 COLOURS = {
     "ink": ("#1d2630", "#e8ecf1"),
     "muted": ("#5b6773", "#9aa7b5"),
@@ -38,14 +38,15 @@ a{color:var(--blue)}
 .meta,.how,figcaption,footer{color:var(--muted)}
 .meta,.how{font-size:.92rem;max-width:90ch}
 .kicker{font-size:.8rem;letter-spacing:.08em;text-transform:uppercase;color:var(--muted);margin:0 0 .5rem}
-nav ul{list-style:none;display:flex;flex-wrap:wrap;gap:.25rem 1.1rem;margin:1.2rem 0 0;padding:0;font-size:.92rem}
-nav a{text-decoration:none}
+nav ul{list-style:none;display:flex;flex-wrap:wrap;gap:.25rem 1.1rem;margin:1.2rem 0
+0;padding:0;font-size:.92rem} nav a{text-decoration:none}
 nav a:hover{text-decoration:underline}
-section{background:var(--card);border:1px solid var(--grid);border-radius:10px;padding:24px 26px;margin:20px 0}
-.verdict{border-left:6px solid var(--state);display:grid;grid-template-columns:minmax(0,1fr);gap:.2rem}
+section{background:var(--card);border:1px solid var(--grid);border-radius:10px;padding:24px 26px;margin:20px
+0} .verdict{border-left:6px solid var(--state);display:grid;grid-template-columns:minmax(0,1fr);gap:.2rem}
 .verdict h2{font-size:1.6rem;color:var(--state)}
 .within{--state:var(--green)}.over{--state:var(--red)}.open{--state:var(--orange)}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(250px,1fr));gap:12px;margin:1rem 0 0;padding:0}
+.tiles{display:grid;margin:1rem 0 0;padding:0;gap:12px;
+  grid-template-columns:repeat(auto-fit,minmax(250px,1fr))}
 .tile{border:1px solid var(--grid);border-radius:8px;padding:12px 14px;margin:0}
 .tile dt{font-size:.85rem;color:var(--muted)}
 .tile dd{margin:0}
@@ -55,8 +56,8 @@ section{background:var(--card);border:1px solid var(--grid);border-radius:10px;p
 table{border-collapse:collapse;font-size:.92rem;min-width:100%;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--muted);font-size:.88rem;padding-bottom:.4rem}
 caption span{position:sticky;left:0;display:inline-block;max-width:min(100%,calc(100vw - 60px))}
-th,td{text-align:left;padding:.42rem .9rem .42rem 0;border-bottom:1px solid var(--grid);vertical-align:baseline}
-th{font-weight:600}
+th,td{text-align:left;padding:.42rem .9rem .42rem 0;border-bottom:1px solid
+var(--grid);vertical-align:baseline} th{font-weight:600}
 thead th,thead .number{white-space:normal}
 thead th{color:var(--muted);font-weight:500;font-size:.86rem;vertical-align:bottom}
 tfoot th,tfoot td{border-bottom:0;font-weight:600}

@@ -1,11 +1,14 @@
-"""Numbers that a report derives from its data: observed coverage, its chance spread, influence of parameters."""
+"""Numbers that a report derives from its data: observed coverage, its spread, influence of parameters."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
+from locum.adaptivity import relative_to_tolerance
 from locum.arrays import Array
 from locum.errors.conformal import binomial_interval, coverage_distribution, required_scores
 from locum.reports.content import HeldOut, Output, Report
@@ -15,8 +18,7 @@ from locum.reports.content import HeldOut, Output, Report
 class ObservedCoverage:
     """How often the error stayed below its figure on n held-out simulations.
 
-    ``lower`` and ``upper`` are the exact (Clopper-Pearson) 95 % binomial interval; ``silent_misses`` counts errors
-    over tolerance whose figure was below it, None where the output has no tolerance.
+    ``lower`` and ``upper`` are the exact (Clopper-Pearson) 95 % binomial interval.
     """
 
     output: str
@@ -24,7 +26,6 @@ class ObservedCoverage:
     n: int
     lower: float
     upper: float
-    silent_misses: int | None
 
     @property
     def share(self) -> float:
@@ -34,7 +35,7 @@ class ObservedCoverage:
 
 @dataclass(frozen=True, eq=False)
 class CoverageCurve:
-    """Claimed levels (k,), observed coverage (k,), and the range (k,), (k,) that chance allows 95 % of the time."""
+    """Claimed levels, observed coverage, and the range that chance allows 95 % of the time, each (k,)."""
 
     levels: Array
     observed: Array
@@ -57,10 +58,7 @@ def observed_coverage(held_out: HeldOut, output: Output) -> ObservedCoverage:
     """Count the held-out simulations of one output whose error stayed below the figure."""
     entry = held_out.outputs[output.name]
     covered, n = int(np.sum(entry.errors <= entry.figures)), len(entry.errors)
-    misses = None
-    if output.tolerance is not None:
-        misses = int(np.sum((entry.errors > output.tolerance) & (entry.figures <= output.tolerance)))
-    return ObservedCoverage(output.name, covered, n, *binomial_interval(covered, n), misses)
+    return ObservedCoverage(output.name, covered, n, *binomial_interval(covered, n))
 
 
 def coverage_curve(calibration: Array, audit: Array | None = None) -> CoverageCurve:
@@ -71,11 +69,9 @@ def coverage_curve(calibration: Array, audit: Array | None = None) -> CoverageCu
     calibration
         Scores (error over indicator) of the calibration simulations, shape (n,).
     audit
-        Scores of independent simulations, shape (m,). Without them each half of the calibration simulations is
-        judged by the other, which shows the spread that chance makes and is no new evidence.
+        Scores of independent simulations, shape (m,). Without them each half of the calibration simulations
+        is judged by the other, which shows the spread that chance makes and is no new evidence.
     """
-    from scipy.stats import betabinom
-
     pairs = (
         [(calibration, audit)]
         if audit is not None
@@ -87,27 +83,44 @@ def coverage_curve(calibration: Array, audit: Array | None = None) -> CoverageCu
     observed = np.zeros(len(k))
     for known, new in pairs:
         observed += (new[:, None] <= np.sort(known)[k - 1]).sum(axis=0) / m
+    return CoverageCurve(k / (n + 1), observed, *_chance(n, m, tuple(k.tolist())))
+
+
+@cache
+def _chance(n: int, m: int, ranks: tuple[int, ...]) -> tuple[Array, Array]:
+    """Range of the share of ``m`` new scores below the ranks of ``n`` known ones, 95 % of the time."""
+    from scipy.stats import betabinom
+
+    k = np.array(ranks)
     law = betabinom(m, k, n + 1 - k)
-    return CoverageCurve(k / (n + 1), observed, law.ppf(0.025) / m, law.ppf(0.975) / m)
+    return law.ppf(0.025) / m, law.ppf(0.975) / m
+
+
+def silent_misses(held_out: HeldOut, outputs: Sequence[Output]) -> tuple[int, int]:
+    """How many answers marked within tolerance had an error above one, and how many were marked so."""
+    tolerances = {
+        o.name: o.tolerance for o in outputs if o.tolerance is not None and o.name in held_out.outputs
+    }
+    within, missed = held_out.in_domain.copy(), np.zeros(held_out.simulations, dtype=bool)
+    for name, tolerance in tolerances.items():
+        within &= held_out.outputs[name].figures <= tolerance
+        missed |= ~(held_out.outputs[name].errors <= tolerance)
+    return int(np.sum(within & missed)), int(np.sum(within))
 
 
 def ratio_to_tolerance(report: Report) -> Array | None:
-    """Largest error figure over tolerance at each sweep point, shape (n,); None without sweep or tolerances."""
-    if report.sweep is None:
+    """Largest figure over tolerance at each sweep point, shape (n,); None without sweep or tolerances."""
+    tolerances = {output.name: output.tolerance for output in report.outputs if output.tolerance is not None}
+    if report.sweep is None or not tolerances:
         return None
-    ratios = [
-        report.sweep.figures[output.name] / output.tolerance
-        for output in report.outputs
-        if output.tolerance and output.name in report.sweep.figures
-    ]
-    return np.max(ratios, axis=0) if ratios else None
+    return relative_to_tolerance(report.sweep.figures, tolerances)
 
 
 def influence(warped: Array, values: Array, bins: int = 16) -> Array:
     """Share of the variance of log values that each parameter alone explains, shape (p,).
 
-    The correlation ratio Var(E[v | x_j]) / Var(v), a first-order sensitivity index, from ``bins`` equally filled
-    bins; ``warped`` has shape (n, p), ``values`` (n,) are positive.
+    The correlation ratio Var(E[v | x_j]) / Var(v), a first-order sensitivity index, from ``bins`` equally
+    filled bins; ``warped`` has shape (n, p), ``values`` (n,) are positive.
     """
     logs = np.log(np.maximum(values, 1e-300))
     variance = logs.var()

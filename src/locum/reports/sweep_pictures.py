@@ -16,6 +16,7 @@ from locum.reports.canvas import (
     PAPER,
     RED,
     THIRD,
+    colour_bar,
     error_axis,
     error_ticks,
     legend_above,
@@ -68,18 +69,15 @@ def parameter_map(
     rows, cells = np.nonzero(grid > 1)
     if rows.size:
         axes.plot(
-            _middles(space, i)[cells], _middles(space, j)[rows], "s", color=RED, markersize=2.6, markeredgewidth=0,
-            label="over tolerance",
+            _middles(space, i)[cells], _middles(space, j)[rows], "s", color=RED, markersize=2.6,
+            markeredgewidth=0, label="over tolerance",
         )  # fmt: skip
     if samples is not None:
         _draw_samples(axes, samples, columns)
-    bar = figure.colorbar(mapped, ax=axes, pad=0.02, aspect=28)
-    bar.solids.set_rasterized(True)
-    bar.outline.set_visible(False)
-    error_ticks(bar.ax, "y", (low, high))
-    bar.set_label("error figure / tolerance")
+    bar = colour_bar(figure, axes, mapped, "error figure / tolerance", pad=0.02, aspect=28)
+    error_ticks(bar, "y", (low, high))
     if low < 1 < high:
-        bar.ax.axhline(1.0, color=RED, linewidth=2)
+        bar.axhline(1.0, color=RED, linewidth=2)
     legend_above(axes)
     names = " and ".join(space.names[column] for column in columns)
     return to_svg(figure, f"Map of the error figure over {names}, with the samples")
@@ -100,7 +98,7 @@ def _draw_samples(axes: Axes, samples: Samples, columns: tuple[int, int]) -> Non
 
 @styled
 def along_parameter(parameter: Parameter, values: Array, ratios: Array, samples: Array | None) -> str:
-    """Median, 95 % quantile and maximum of figure over tolerance along one parameter; samples as ticks below."""
+    """Median, 95 % quantile and maximum of figure over tolerance along one parameter; samples as ticks."""
     figure, axes = panel(THIRD, 2.4)
     groups = np.array_split(np.argsort(values, kind="stable"), min(_BINS, len(values)))
     centre = np.array([np.median(values[group]) for group in groups])
