@@ -67,12 +67,12 @@ class Scripted:
         raise NotImplementedError
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def space():
     return SPACE
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def scripted():
     """Build a scripted surrogate from functions of warped inputs."""
 

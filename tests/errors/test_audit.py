@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from locum.errors import Verdict, audit_report, binomial_interval
+from locum.errors import Verdict, audit_report, binomial_interval, expected_share
 
 VERDICTS = np.array([Verdict.WITHIN.value, Verdict.OVER.value, Verdict.OUTSIDE.value])
 
@@ -42,6 +42,15 @@ def test_a_true_error_that_is_no_number_is_neither_covered_nor_silent():
     )
     assert report.outputs["field"].observed.count == 0
     assert report.silent_misses.count == 1
+
+
+def test_the_expected_range_is_told_where_the_calibration_is_known():
+    errors, figures = {"field": np.ones(50)}, {"field": np.full(50, 2.0)}
+    for calibrated_on, expected in ((None, None), (18, None), (100, expected_share(100, 50, 0.95))):
+        report = audit_report(
+            0.95, errors, figures, {}, VERDICTS[np.zeros(50, int)], calibrated_on=calibrated_on
+        )
+        assert report.outputs["field"].expected == expected
 
 
 def test_report_is_plain_json_also_without_answers():

@@ -10,6 +10,7 @@ from locum.errors import (
     binomial_interval,
     conformal_quantile,
     coverage_distribution,
+    expected_share,
     required_scores,
     share_lower_limit,
 )
@@ -87,3 +88,25 @@ def test_share_without_a_miss_follows_the_rule_of_three():
 
 def test_quantile_of_the_coverage_distribution_is_scipys():
     assert coverage_distribution(100, 0.95).quantile(0.1) == pytest.approx(stats.beta(96, 5).ppf(0.1))
+
+
+@pytest.mark.parametrize(("n", "audited"), [(30, 50), (100, 200), (400, 10)])
+def test_the_expected_share_of_an_audit_is_scipys_beta_binomial(n, audited):
+    distribution = coverage_distribution(n, 0.95)
+    exact = stats.betabinom(audited, distribution.a, distribution.b).ppf([0.025, 0.975]) / audited
+    assert expected_share(n, audited, 0.95) == pytest.approx(tuple(exact))
+
+
+def test_a_right_claim_is_in_the_expected_range_and_often_outside_the_binomial_one():
+    """The figure of one audit in four quoted by ``expected_share``, by simulation."""
+    generator = np.random.default_rng(11)
+    expected = binomial = 0
+    lower, upper = expected_share(100, 200, 0.95)
+    for _ in range(2000):
+        quantile = conformal_quantile(generator.random(100), 0.95)
+        covered = int(np.sum(generator.random(200) <= quantile))
+        expected += lower <= covered / 200 <= upper
+        low, high = binomial_interval(covered, 200)
+        binomial += low <= 0.95 <= high
+    assert expected / 2000 > 0.94
+    assert 0.70 < binomial / 2000 < 0.82

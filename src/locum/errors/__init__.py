@@ -8,6 +8,7 @@ from locum.errors.conformal import (
     binomial_interval,
     conformal_quantile,
     coverage_distribution,
+    expected_share,
     required_scores,
     share_lower_limit,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "conformal_quantile",
     "coverage_distribution",
     "domain_of",
+    "expected_share",
     "measured_errors",
     "required_scores",
     "share_lower_limit",

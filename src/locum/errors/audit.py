@@ -11,7 +11,7 @@ import numpy as np
 
 from locum.arrays import AnyArray, Array
 from locum.errors.checked import Verdict
-from locum.errors.conformal import binomial_interval
+from locum.errors.conformal import binomial_interval, expected_share, required_scores
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,9 @@ class OutputCoverage:
         Coverage as claimed.
     observed
         How often the true error was below the figure.
+    expected
+        Where the observed share lies, at the confidence, if the claim is right, with the finite calibration
+        accounted for; None where its size was not told.
     sharpness
         Median of figure over true error: how much larger than needed. Infinite figures count.
     median_error, largest_error
@@ -54,6 +57,7 @@ class OutputCoverage:
 
     claimed: float
     observed: Proportion
+    expected: tuple[float, float] | None
     sharpness: float
     median_error: float
     largest_error: float
@@ -106,6 +110,7 @@ class CoverageReport:
                 name: {
                     "claimed": output.claimed,
                     "observed": _plain(output.observed),
+                    "expected": None if output.expected is None else list(output.expected),
                     "claim_inside": output.claim_inside,
                     "claim_refuted": output.claim_refuted,
                     "sharpness": _finite(output.sharpness),
@@ -124,6 +129,7 @@ def audit_report(
     tolerances: Mapping[str, float],
     verdicts: AnyArray,
     confidence: float = 0.95,
+    calibrated_on: int | None = None,
 ) -> CoverageReport:
     """Compare claims with true errors.
 
@@ -138,11 +144,17 @@ def audit_report(
     verdicts
         Verdict on each query, shape (n,).
     confidence
-        Of the binomial intervals.
+        Of the intervals.
+    calibrated_on
+        Number of calibration simulations behind the claims.
     """
     outputs = {
         name: _output_coverage(
-            claimed if isinstance(claimed, float) else claimed[name], errors[name], figures[name], confidence
+            claimed if isinstance(claimed, float) else claimed[name],
+            errors[name],
+            figures[name],
+            confidence,
+            calibrated_on,
         )
         for name in errors
     }
@@ -159,13 +171,19 @@ def audit_report(
     )
 
 
-def _output_coverage(claimed: float, errors: Array, figures: Array, confidence: float) -> OutputCoverage:
+def _output_coverage(
+    claimed: float, errors: Array, figures: Array, confidence: float, calibrated_on: int | None
+) -> OutputCoverage:
     covered = errors <= figures
+    expected = None
+    if len(errors) and calibrated_on is not None and calibrated_on >= required_scores(claimed):
+        expected = expected_share(calibrated_on, len(errors), claimed, confidence)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.where(errors > 0, figures / errors, np.inf)
     return OutputCoverage(
         claimed=claimed,
         observed=_proportion(int(covered.sum()), len(errors), confidence),
+        expected=expected,
         sharpness=_median(ratios),
         median_error=_median(errors),
         largest_error=float(np.max(errors)) if len(errors) else math.nan,

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betaincinv
+from scipy.special import betaincinv, betaln
 
 from locum.arrays import Array
 
@@ -91,6 +91,28 @@ def coverage_distribution(n: int, coverage: float) -> CoverageDistribution:
             f"a coverage of {coverage:g} needs at least {required_scores(coverage)} scores, got {n}"
         )
     return CoverageDistribution(rank, n + 1 - rank)
+
+
+def expected_share(n: int, audited: int, coverage: float, confidence: float = 0.95) -> tuple[float, float]:
+    """Where the observed coverage of an audit lies, at the confidence, if the claim is right.
+
+    The number of covered answers is beta-binomial: the coverage of one calibration set of size ``n`` scatters
+    around the claim, and the audit around that. With 100 calibration simulations and 200 audited ones the
+    first scatters more than the second, and a binomial interval alone misses a right claim of 95 % in one
+    audit out of four.
+    """
+    distribution = coverage_distribution(n, coverage)
+    k = np.arange(audited + 1)
+    logarithms = (
+        betaln(k + distribution.a, audited - k + distribution.b)
+        - betaln(distribution.a, distribution.b)
+        - betaln(k + 1, audited - k + 1)
+        - math.log(audited + 1)
+    )
+    cumulated = np.cumsum(np.exp(logarithms))
+    tail = (1 - confidence) / 2
+    lower, upper = np.searchsorted(cumulated, [tail, 1 - tail])
+    return float(lower / audited), float(min(upper, audited) / audited)
 
 
 def binomial_interval(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:

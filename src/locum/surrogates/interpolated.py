@@ -18,8 +18,12 @@ import numpy as np
 from locum.arrays import AnyArray, Array
 from locum.parameters import ParameterSpace
 from locum.reduction import FieldBasis, field_basis_from_arrays
-from locum.regression.field_regression import CoordinatePredictor, coordinate_predictor_from_arrays
-from locum.regression.predictor import Predictor, predictor_from_arrays
+from locum.regression import (
+    CoordinatePredictor,
+    Predictor,
+    coordinate_predictor_from_arrays,
+    predictor_from_arrays,
+)
 from locum.surrogates.prediction import Prediction
 from locum.surrogates.saved import Saved, write_saved
 from locum.surrogates.surrogate import Description, FieldErrors

@@ -11,9 +11,7 @@ import numpy as np
 
 from locum.arrays import Array
 from locum.reduction import FieldBasis, InnerProduct, compressed_ensemble
-from locum.regression.field_regression import fit_coordinates
-from locum.regression.gaussian_process import fit_gaussian_processes
-from locum.regression.predictor import Predictor
+from locum.regression import Predictor, fit_coordinates
 from locum.surrogates.interpolated import InterpolatedField, InterpolatedSurrogate
 from locum.surrogates.surrogate import Description
 
@@ -210,6 +208,8 @@ def _reduced(data: TrainingData, name: str, options: InterpolatedOptions) -> tup
 def _quantity_regression(
     data: TrainingData, warped: Array, start: InterpolatedSurrogate | None
 ) -> Predictor | None:
+    from locum.regression.gaussian_process import fit_gaussian_processes
+
     names = tuple(data.description.quantities)
     if not names:
         return None
