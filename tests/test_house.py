@@ -63,7 +63,7 @@ def room(name: str) -> str:
 
 
 def modules() -> dict[str, Path]:
-    """Dotted name and file of every module that ``pyproject.toml`` installs; the scripts beside data are none."""
+    """Dotted name and file of every module that is installed; scripts that lie beside data are none."""
     setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
     found = {}
     for package in setuptools["packages"]:
