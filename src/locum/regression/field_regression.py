@@ -170,7 +170,7 @@ def coordinate_predictor_from_arrays(
 
 
 def fit_coordinates(
-    x: Array, coordinates: Array, *, start: CoordinatePredictor | None = None
+    x: Array, coordinates: Array, *, kernel: str = "auto", start: CoordinatePredictor | None = None
 ) -> FitResult[CoordinatePredictor]:
     """Fit the reduced coordinates of one field.
 
@@ -180,6 +180,8 @@ def fit_coordinates(
         Inputs (n, p), warped to the unit cube.
     coordinates
         Reduced coordinates (n, m) in an orthonormal basis, most energetic first.
+    kernel
+        As for :func:`locum.regression.gaussian_process.fit_gaussian_processes`.
     start
         An earlier round's predictor, kept and refined as
         :func:`locum.regression.gaussian_process.fit_gaussian_processes` says.
@@ -208,7 +210,11 @@ def fit_coordinates(
         degree = _best_degree(x, coordinates)
     magnitude = fit_magnitude(x, coordinates, degree)
     result = fit_gaussian_processes(
-        x, coordinates / magnitude(x), groups="growing", start=start.processes if start else None
+        x,
+        coordinates / magnitude(x),
+        kernel=kernel,
+        groups="growing",
+        start=start.processes if start else None,
     )
     return FitResult(CoordinatePredictor(result.value, magnitude), result.outcome, result.statistics)
 

@@ -236,7 +236,12 @@ class Study(Section):
         from locum.surrogates import InterpolatedOptions
 
         reduction = self.methods.reduction
-        return InterpolatedOptions(truncation_share=reduction.truncation_share, max_rank=reduction.max_rank)
+        return InterpolatedOptions(
+            truncation_share=reduction.truncation_share,
+            max_rank=reduction.max_rank,
+            method=reduction.method,
+            kernel=self.methods.regression.kernel,
+        )
 
     def document(self) -> dict[str, Any]:
         """The study as plain values that mean the same wherever they are read: paths are absolute."""

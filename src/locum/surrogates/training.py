@@ -26,10 +26,16 @@ class InterpolatedOptions:
         Part of a field's tolerance that the basis may use up, in (0, 1).
     max_rank
         Largest number of coordinates of a field; None for as many as the tolerance needs.
+    method
+        How the basis is computed, as for :func:`locum.reduction.field_basis`.
+    kernel
+        Of all regressions, as for :func:`locum.regression.gaussian_process.fit_gaussian_processes`.
     """
 
     truncation_share: float = 0.2
     max_rank: int | None = None
+    method: str = "auto"
+    kernel: str = "auto"
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +166,9 @@ def train_interpolated(
         began = time.perf_counter()
         basis, coordinates = _reduced(data, name, options)
         reduced = time.perf_counter()
-        fit = fit_coordinates(warped, coordinates, start=known.regression if known is not None else None)
+        fit = fit_coordinates(
+            warped, coordinates, kernel=options.kernel, start=known.regression if known is not None else None
+        )
         seconds["basis"] += reduced - began
         seconds["regression"] += time.perf_counter() - reduced
         fields[name] = InterpolatedField(basis, fit.value)
@@ -173,7 +181,7 @@ def train_interpolated(
             outcome=fit.outcome.value,
         )
     began = time.perf_counter()
-    regression = _quantity_regression(data, warped, start)
+    regression = _quantity_regression(data, warped, options, start)
     seconds["regression"] += time.perf_counter() - began
     errors = regression.leave_one_out()[0].T if regression is not None else ()
     return Trained(
@@ -196,6 +204,7 @@ def _reduced(data: TrainingData, name: str, options: InterpolatedOptions) -> tup
         times=data.description.times if "time" in data.description.fields[name].dimensions else None,
         inner_product=field.inner_product,
         rtol=options.truncation_share * field.tolerance,
+        method=options.method,
     )
     if len(ensemble.norms) != len(data.values):
         raise ValueError(
@@ -206,7 +215,7 @@ def _reduced(data: TrainingData, name: str, options: InterpolatedOptions) -> tup
 
 
 def _quantity_regression(
-    data: TrainingData, warped: Array, start: InterpolatedSurrogate | None
+    data: TrainingData, warped: Array, options: InterpolatedOptions, start: InterpolatedSurrogate | None
 ) -> Predictor | None:
     from locum.regression.gaussian_process import fit_gaussian_processes
 
@@ -217,4 +226,4 @@ def _quantity_regression(
     if start is not None and tuple(start.description.quantities) == names:
         known = start.regression
     columns = np.stack([data.quantities[name] for name in names], axis=1)
-    return fit_gaussian_processes(warped, columns, start=known).value
+    return fit_gaussian_processes(warped, columns, kernel=options.kernel, start=known).value
