@@ -185,7 +185,7 @@ def test_readers_see_one_champion_while_it_moves_a_thousand_times(registry, regi
 
     def read(number: int) -> None:
         own = Registry.open(SnapshotStore.open(store.folder, readonly=True))
-        while not done.is_set():
+        while not done.wait(0.003):
             champion = own.require_champion()
             if own.version(champion).manifest["number"] != champion:
                 wrong.append(champion)

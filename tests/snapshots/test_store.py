@@ -237,3 +237,11 @@ def test_leaving_a_run_brings_the_labels_up_to_date(store, plan, simulate):
         store.save(record, simulate(1.0), Cost())
     with xr.open_zarr(store.folder / "ensemble.zarr", consolidated=False) as dataset:
         assert dataset["identity"][0] == record.identity
+
+
+def test_a_document_may_have_any_name_without_touching_the_study(store):
+    for name in ("study", "model", "format"):
+        store.save_document(name, {"value": name})
+        assert store.document(name) == {"value": name}
+    assert store.document("another") is None
+    SnapshotStore.open(store.folder, study="plate", model="toy")

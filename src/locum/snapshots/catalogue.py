@@ -47,6 +47,9 @@ metadata = MetaData()
 meta = Table(
     "meta", metadata, Column("key", String(64), primary_key=True), Column("value", JSON, nullable=False)
 )
+documents = Table(
+    "documents", metadata, Column("name", String(64), primary_key=True), Column("value", JSON, nullable=False)
+)
 plan = Table(
     "plan",
     metadata,
@@ -141,16 +144,24 @@ class Catalogue:
                     f"{where} belongs to the {what} {known[what]!r}, not to {wanted!r}; choose another folder"
                 )
 
-    def document(self, key: str) -> Any:
+    @property
+    def study(self) -> str:
+        """Name of the study."""
+        with self.database.reading() as connection:
+            return str(connection.scalar(select(meta.c.value).where(meta.c.key == "study")))
+
+    def document(self, name: str) -> Any:
         """Read one named document; None where there is none."""
         with self.database.reading() as connection:
-            return connection.scalar(select(meta.c.value).where(meta.c.key == key))
+            return connection.scalar(select(documents.c.value).where(documents.c.name == name))
 
-    def save_document(self, key: str, value: Any) -> None:
+    def save_document(self, name: str, value: Any) -> None:
         """Write one named document (JSON values), over the one before."""
         with self.database.writing() as connection:
-            if not connection.execute(update(meta).where(meta.c.key == key).values(value=value)).rowcount:
-                connection.execute(insert(meta).values(key=key, value=value))
+            if not connection.execute(
+                update(documents).where(documents.c.name == name).values(value=value)
+            ).rowcount:
+                connection.execute(insert(documents).values(name=name, value=value))
 
     def plan(
         self, samples: Sequence[Mapping[str, float]], model: str, version: str, purpose: Purpose, round: int

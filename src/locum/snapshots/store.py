@@ -410,9 +410,8 @@ class SnapshotStore:
         return self._ensemble(records[0])
 
     def _attributes(self, record: SampleRecord) -> dict[str, str]:
-        study = self._catalogue.document("study")
         return {
-            "title": f"Snapshots of the study {study}",
+            "title": f"Snapshots of the study {self._catalogue.study}",
             "model": record.model,
             "model_version": record.version,
             "source": f"locum {__version__}",
