@@ -60,10 +60,10 @@ def test_warm_start_is_deterministic_keeps_its_choices_and_costs_less(rod) -> No
     assert 3 * first.statistics.evaluations < cold.statistics.evaluations
 
 
-def test_kernels_are_chosen_anew_once_simulations_have_grown_by_half(rod) -> None:
+def test_kernels_are_chosen_anew_when_simulations_pass_a_power_of_one_and_a_half(rod) -> None:
     start = fit_gaussian_processes(rod.x[:40], rod.coordinates[:40, :1], kernel="matern-3/2", degree=0).value
-    kept = fit_gaussian_processes(rod.x[:59], rod.coordinates[:59, :1], start=start)
-    anew = fit_gaussian_processes(rod.x[:60], rod.coordinates[:60, :1], start=start)
+    kept = fit_gaussian_processes(rod.x[:57], rod.coordinates[:57, :1], start=start)
+    anew = fit_gaussian_processes(rod.x[:58], rod.coordinates[:58, :1], start=start)  # 1.5**10 = 57.7
     assert kept.statistics.kernels == ("matern-3/2",)
     assert anew.statistics.kernels != ("matern-3/2",)
 

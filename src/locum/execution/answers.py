@@ -50,6 +50,7 @@ def answer_one(
     if output is not None:
         _write_fields(prediction, output)
     description = surrogate.description
+    inside = bool(prediction.in_domain[0])
     outputs: dict[str, Any] = {}
     for name in description.outputs:
         figure = prediction.error_figures[name]
@@ -58,10 +59,10 @@ def answer_one(
             "kind": "field" if is_field else "quantity of interest",
             "value": None if is_field else prediction.item(name),
             "unit": description.fields[name].unit if is_field else description.quantities[name],
-            "error_figure": _finite(float(figure.value[0])),
+            "error_figure": _finite(float(figure.value[0])) if inside else None,
             "error_kind": figure.kind,
             "norm": figure.norm,
-            "coverage": figure.coverage,
+            "coverage": figure.coverage if inside else None,
             "tolerance": surrogate.decisive.get(name),
             "verdict": str(prediction.verdicts[name][0]) if name in surrogate.decisive else None,
         }
@@ -70,7 +71,7 @@ def answer_one(
         "version": surrogate.manifest.get("version"),
         "parameters": dict(zip(description.space.names, prediction.parameters[0].tolist(), strict=True)),
         "outputs": outputs,
-        "in_domain": bool(prediction.in_domain[0]),
+        "in_domain": inside,
         "reason": prediction.domain_reasons[0],
         "verdict": str(prediction.verdict[0]),
     }

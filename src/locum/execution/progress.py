@@ -7,7 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 PLAIN_INTERVAL = 5.0
 
@@ -125,7 +128,7 @@ class LiveProgress(Progress):
     started: float = field(default_factory=time.monotonic)
     _live: object = field(default=None, repr=False)
 
-    def __rich__(self) -> object:
+    def panel(self) -> RenderableType:
         """Draw the panel as it is now."""
         from rich.console import Group
         from rich.panel import Panel
@@ -162,7 +165,12 @@ def watch(title: str, quiet: bool = False) -> Iterator[Progress]:
         from rich.live import Live
 
         progress = LiveProgress(title=title)
-        with Live(progress, console=Console(stderr=True), refresh_per_second=8, transient=True):
+        with Live(
+            get_renderable=progress.panel,
+            console=Console(stderr=True),
+            refresh_per_second=8,
+            transient=True,
+        ):
             yield progress
     else:
         yield PlainProgress()

@@ -249,12 +249,12 @@ def _failures(work: Workspace) -> tuple[content.FailedSample, ...]:
 def _versions(work: Workspace) -> tuple[content.Version, ...]:
     return tuple(
         content.Version(
-            number=row["version"],
+            number=row["number"],
             alias=row["alias"],
             created=row["created"],
             training_simulations=row["training"],
             calibration_simulations=row["calibration"],
-            gate="; ".join(row["reasons"]),
+            gate=row["gate"],
         )
         for row in versions_document(work)["versions"]
     )

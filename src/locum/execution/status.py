@@ -1,4 +1,4 @@
-"""What a study's state is, as plain JSON values: what ``--json`` prints and what the terminal's tables show."""
+"""A study's state as plain JSON values: what ``--json`` prints and what the terminal's tables show."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from locum.execution.audit import AUDIT
 from locum.execution.checking import Sweep
 from locum.execution.workspace import Workspace
 
+_NO_FIGURE = {"kind": None, "output": None, "q50": None, "q95": None, "max": None}
+
 
 def status_document(work: Workspace) -> dict[str, Any]:
     """Where a study stands.
@@ -19,47 +21,41 @@ def status_document(work: Workspace) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``verdict``, ``simulations``, ``tolerance``, ``error_figure`` (of the first output with a tolerance),
-        ``coverage``, ``champion``, and the same for each of ``outputs``.
+        ``verdict``, ``simulations``, ``tolerance``, ``error_figure`` (of the output that is farthest from its
+        tolerance), ``coverage``, ``champion``, and the figures of each of ``outputs``.
     """
     rounds = work.rounds()
     last = rounds[-1] if rounds else None
     return {
         "name": work.study.name,
-        "verdict": _verdict_words(last),
+        "verdict": _verdict(last.verdict) if last else "not yet known",
         "simulations": simulation_counts(work),
         "tolerance": work.study.accuracy.tolerance,
-        "confidence": work.study.accuracy.confidence,
-        "share_required": work.study.accuracy.share,
-        "share_within": last.verdict.share if last else None,
-        "share_within_lower": last.verdict.share_lower if last else None,
-        "error_figure": _figure(last.verdict)
-        if last
-        else {"kind": None, "q50": None, "q95": None, "max": None},
+        **_shares(work, last.verdict if last else None),
+        "error_figure": _figure(last.verdict) if last else _NO_FIGURE,
         "coverage": _coverage(work, last),
         "champion": work.registry.champion,
         "rounds": len(rounds),
-        "outputs": _outputs(last.verdict) if last else {},
+        "outputs": _outputs(work, last.verdict) if last else {},
         "folder": str(work.study.folder),
-        "note": _nothing_reused(work),
+        "note": nothing_reused(work),
     }
 
 
 def check_document(work: Workspace, found: Sweep, version: int) -> dict[str, Any]:
-    """What a check found."""
-    verdict = found.verdict
+    """What a check found of a version, under the names that the status uses."""
     return {
         "name": work.study.name,
-        "version": version,
-        "verdict": "within tolerance" if verdict.within else "over tolerance",
-        "points": verdict.points,
-        "confidence": verdict.confidence,
-        "share_required": verdict.share_required,
-        "share_within": verdict.share,
-        "share_within_lower": verdict.share_lower,
-        "outside_domain": verdict.outside,
-        "error_figure": _figure(verdict),
-        "outputs": _outputs(verdict),
+        "verdict": _verdict(found.verdict),
+        "simulations": simulation_counts(work),
+        "tolerance": work.study.accuracy.tolerance,
+        **_shares(work, found.verdict),
+        "outside_domain": found.verdict.outside,
+        "error_figure": _figure(found.verdict),
+        "coverage": _coverage(work, None),
+        "champion": version,
+        "outputs": _outputs(work, found.verdict),
+        "points": found.verdict.points,
         "seconds": found.seconds,
     }
 
@@ -67,14 +63,13 @@ def check_document(work: Workspace, found: Sweep, version: int) -> dict[str, Any
 def summary_document(
     work: Workspace, decision: Decision, report: Path, before: Mapping[str, int]
 ) -> dict[str, Any]:
-    """What a run did and how it ended."""
+    """What a run did and how it ended; ``before`` are the counts of simulations at its start."""
     status = status_document(work)
-    simulated = {key: status["simulations"][key] - before[key] for key in ("done", "failed")}
     return {
         "decision": decision.outcome.value,
         "blame": decision.blame.value if decision.blame else None,
         "advice": decision.advice,
-        "simulated": simulated,
+        "simulated": {key: status["simulations"][key] - before[key] for key in ("done", "failed")},
         "report": str(report),
         "status": status,
     }
@@ -87,7 +82,7 @@ def versions_document(work: Workspace) -> dict[str, Any]:
         gate = work.store.document(f"gate {version.number}") or {}
         rows.append(
             {
-                "version": version.number,
+                "number": version.number,
                 "alias": _alias(work, version.number),
                 "created": version.created,
                 "training": version.manifest["training"],
@@ -96,51 +91,80 @@ def versions_document(work: Workspace) -> dict[str, Any]:
                 "training_set_hash": version.training_set_hash,
                 "study_hash": version.study_hash,
                 "promoted": gate.get("promote"),
-                "reasons": gate.get("reasons", []),
+                "gate": "; ".join(gate.get("reasons", [])),
             }
         )
     return {"name": work.study.name, "champion": work.registry.champion, "versions": rows}
 
 
 def verify_document(work: Workspace) -> dict[str, Any]:
-    """Hash everything that is stored again."""
-    done = len(work.store.records(outcome="done"))
-    problems = [str(problem) for problem in work.store.verify()]
-    for version in work.registry.versions():
-        problems += [f"version {version.number}: {problem}" for problem in version.problems()]
-    return {"name": work.study.name, "samples": done, "problems": problems}
-
-
-def _verdict_words(last: Round | None) -> str:
-    if last is None:
-        return "not yet known"
-    return "within tolerance" if last.verdict.within else "over tolerance"
+    """Read and hash all that is stored again."""
+    checked = len(work.store.records(outcome="done"))
+    problems = [*map(str, work.store.verify()), *work.registry.verify()]
+    return {"name": work.study.name, "checked": checked, "problems": problems}
 
 
 def simulation_counts(work: Workspace) -> dict[str, Any]:
     """Simulations of the model as it is now, by outcome, and the budget; audits do not count."""
-    counted = [record for record in work.samples() if record.purpose != AUDIT]
+    counted = [record.outcome for record in work.samples() if record.purpose != AUDIT]
+    counts: dict[str, Any] = {outcome: counted.count(outcome) for outcome in ("done", "failed", "planned")}
+    return counts | {"budget": work.study.budget.simulations}
+
+
+def nothing_reused(work: Workspace) -> str:
+    """Say why simulations of another version of the model do not count; empty where there are none."""
+    others = [
+        f"{counts['done']} of version {version}"
+        for (model, version), counts in work.store.versions().items()
+        if (model, version) != (work.model.name, work.model.version) and counts["done"]
+    ]
+    if not others:
+        return ""
+    return (
+        f"the model is now version {work.model.version}; the simulations of another model "
+        f"({', '.join(others)}) are kept, and are not reused"
+    )
+
+
+def _verdict(verdict: Verdict) -> str:
+    return "within tolerance" if verdict.within else "over tolerance"
+
+
+def _shares(work: Workspace, verdict: Verdict | None) -> dict[str, Any]:
     return {
-        "done": sum(record.outcome == "done" for record in counted),
-        "failed": sum(record.outcome == "failed" for record in counted),
-        "planned": sum(record.outcome == "planned" for record in counted),
-        "budget": work.study.budget.simulations,
+        "confidence": work.study.accuracy.confidence,
+        "share_required": work.study.accuracy.share,
+        "share_within": verdict.share if verdict else None,
+        "share_within_lower": verdict.share_lower if verdict else None,
     }
 
 
 def _figure(verdict: Verdict) -> dict[str, Any]:
     """Spread of the error figure of the output that is farthest from its tolerance."""
-    asked = {name: output for name, output in verdict.outputs.items() if math.isfinite(output.tolerance)}
+    asked = {name: each for name, each in verdict.outputs.items() if math.isfinite(each.tolerance)}
     name = max(asked, key=lambda each: asked[each].figure.q95 / asked[each].tolerance)
     return {"kind": "indicator", "output": name, **asked[name].figure.to_dict()}
 
 
-def _outputs(verdict: Verdict) -> dict[str, Any]:
-    return {name: {**output.to_dict(), "kind": "indicator"} for name, output in verdict.outputs.items()}
+def _outputs(work: Workspace, verdict: Verdict) -> dict[str, Any]:
+    """Tolerance, error figure and share within of each output."""
+    layout = work.store.layout(work.model.version)
+    units = {name: field.unit for name, field in layout.fields.items()} | dict(layout.quantities)
+    tolerances = work.study.tolerances(layout.fields, layout.quantities)
+    return {
+        name: {
+            "tolerance": output.to_dict()["tolerance"],
+            "measure": tolerances[name].error if name in tolerances else "relative",
+            "unit": units[name],
+            "error_figure": {"kind": "indicator", **output.figure.to_dict()},
+            "share_within": output.share,
+        }
+        for name, output in verdict.outputs.items()
+    }
 
 
 def _coverage(work: Workspace, last: Round | None) -> dict[str, Any]:
-    """Claimed coverage, and what the last audit of the champion observed over all outputs: the lowest."""
+    """Claimed coverage, and the lowest over all outputs that the last audit of the champion observed."""
     audit = work.store.document(AUDIT) or {}
     current = audit if audit.get("version") == work.registry.champion else {}
     observed = [output["observed"]["share"] for output in current.get("outputs", {}).values()]
@@ -156,18 +180,3 @@ def _alias(work: Workspace, number: int) -> str:
     if number == work.registry.champion:
         return "champion"
     return "candidate" if number == work.registry.candidate else ""
-
-
-def _nothing_reused(work: Workspace) -> str:
-    """Say why simulations of another version of the model do not count."""
-    others = [
-        f"{counts['done']} of version {version}"
-        for (model, version), counts in work.store.versions().items()
-        if (model, version) != (work.model.name, work.model.version) and counts["done"]
-    ]
-    if not others:
-        return ""
-    return (
-        f"the model is now version {work.model.version}: {', '.join(others)} are kept, and are not reused, "
-        "because they are answers of another model"
-    )

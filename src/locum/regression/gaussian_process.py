@@ -8,6 +8,7 @@ with the least leave-one-out error.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -104,7 +105,7 @@ def fit_gaussian_processes(
         for quantities of interest, and ``growing`` 1, 1, 2, 4, 8, ..., for modes of a basis.
     start
         An earlier round's predictor: its hyper-parameters are refined from one start. Its kernels and trends
-        are kept as well, until the simulations have grown by half.
+        are kept as well, until the number of simulations passes the next power of 1.5.
 
     Raises
     ------
@@ -136,8 +137,16 @@ def fit_gaussian_processes(
 
 
 def keeps_choices(start: Predictor, n: int) -> bool:
-    """Whether ``n`` simulations are few enough to keep the kernels and trends of an earlier round."""
-    return n < _GROWTH_THAT_ASKS_AGAIN * start.n
+    """Whether ``n`` simulations keep the kernels and trends of an earlier round.
+
+    Choices are made anew whenever the number of simulations passes a power of 1.5, however small the steps
+    between rounds are: a trend that 15 simulations cannot bear may be the right one for 25.
+    """
+    return _rung(n) == _rung(start.n)
+
+
+def _rung(n: int) -> int:
+    return math.floor(math.log(n) / math.log(_GROWTH_THAT_ASKS_AGAIN))
 
 
 def check_finite(x: Array, y: Array) -> None:

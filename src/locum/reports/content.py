@@ -316,7 +316,7 @@ class Report:
     calibration, audit
         Held-out simulations that made the error figure, and those that checked it afterwards.
     budget
-        Simulations allowed.
+        Simulations allowed; None for no limit.
     """
 
     study: str
@@ -329,7 +329,7 @@ class Report:
     outputs: tuple[Output, ...]
     verdict: StudyVerdict
     coverage: float
-    budget: int
+    budget: int | None
     provenance: Provenance
     rounds: tuple[Round, ...] = ()
     bases: tuple[Basis, ...] = ()

@@ -27,6 +27,7 @@ from locum.reports.summaries import (
     influence,
     observed_coverage,
     ratio_to_tolerance,
+    silent_misses,
 )
 from locum.reports.wording import count, error_size, percentage, stated_percentage
 
@@ -169,6 +170,11 @@ def coverage(report: Report) -> Markup:
         parts.append(
             _audit_table([observed_coverage(report.audit, output) for output in drawn], report.coverage)
         )
+        missed, within = silent_misses(report.audit, report.outputs)
+        parts.append(paragraph(
+            f"Of the {count(within)} answers of the audit that were marked within tolerance, {count(missed)} "
+            "had an error above a tolerance: silent misses."
+        ))  # fmt: skip
     return section("coverage", "Error figures against errors", how, *parts, row_of(figures, "two"))
 
 
@@ -189,7 +195,7 @@ def _claim(report: Report) -> str:
 def _audit_table(rows: list[ObservedCoverage], claimed: float) -> Markup:
     written: list[list[Content]] = []
     for row in rows:
-        low, high = f"{percentage(row.lower)}", f"{percentage(row.upper)}"
+        low, high = percentage(row.lower), percentage(row.upper)
         kept = "yes" if row.upper >= claimed else "no: below the claim"
         written.append(
             [row.output, f"{row.covered} of {row.n}", percentage(row.share), f"{low} to {high}", kept]

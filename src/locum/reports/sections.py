@@ -103,7 +103,8 @@ def _tiles(report: Report) -> list[Markup]:
     if report.cost is not None:
         done = sum(entry.done for entry in report.cost.simulations)
         failed = sum(entry.failed for entry in report.cost.simulations)
-        note = f"{count(failed)} failed; budget {count(report.budget)}"
+        allowed = "no limit" if report.budget is None else f"budget {count(report.budget)}"
+        note = f"{count(failed)} failed; {allowed}"
         tiles.append(_tile("Simulations", count(done), note))
         if report.cost.speed_up is not None and report.cost.query_seconds is not None:
             query, simulation = duration(report.cost.query_seconds), duration(report.cost.simulation_seconds)

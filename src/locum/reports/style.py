@@ -38,11 +38,13 @@ a{color:var(--blue)}
 .meta,.how,figcaption,footer{color:var(--muted)}
 .meta,.how{font-size:.92rem;max-width:90ch}
 .kicker{font-size:.8rem;letter-spacing:.08em;text-transform:uppercase;color:var(--muted);margin:0 0 .5rem}
-nav ul{list-style:none;display:flex;flex-wrap:wrap;gap:.25rem 1.1rem;margin:1.2rem 0
-0;padding:0;font-size:.92rem} nav a{text-decoration:none}
+nav ul{list-style:none;display:flex;flex-wrap:wrap;gap:.25rem 1.1rem;margin:1.2rem 0 0;padding:0;
+  font-size:.92rem}
+nav a{text-decoration:none}
 nav a:hover{text-decoration:underline}
-section{background:var(--card);border:1px solid var(--grid);border-radius:10px;padding:24px 26px;margin:20px
-0} .verdict{border-left:6px solid var(--state);display:grid;grid-template-columns:minmax(0,1fr);gap:.2rem}
+section{background:var(--card);border:1px solid var(--grid);border-radius:10px;padding:24px 26px;
+  margin:20px 0}
+.verdict{border-left:6px solid var(--state);display:grid;grid-template-columns:minmax(0,1fr);gap:.2rem}
 .verdict h2{font-size:1.6rem;color:var(--state)}
 .within{--state:var(--green)}.over{--state:var(--red)}.open{--state:var(--orange)}
 .tiles{display:grid;margin:1rem 0 0;padding:0;gap:12px;
@@ -56,8 +58,10 @@ section{background:var(--card);border:1px solid var(--grid);border-radius:10px;p
 table{border-collapse:collapse;font-size:.92rem;min-width:100%;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--muted);font-size:.88rem;padding-bottom:.4rem}
 caption span{position:sticky;left:0;display:inline-block;max-width:min(100%,calc(100vw - 60px))}
-th,td{text-align:left;padding:.42rem .9rem .42rem 0;border-bottom:1px solid
-var(--grid);vertical-align:baseline} th{font-weight:600}
+th,td{text-align:left;padding:.42rem .9rem .42rem 0;border-bottom:1px solid var(--grid);
+  vertical-align:baseline}
+th{font-weight:600}
+th code{white-space:nowrap}
 thead th,thead .number{white-space:normal}
 thead th{color:var(--muted);font-weight:500;font-size:.86rem;vertical-align:bottom}
 tfoot th,tfoot td{border-bottom:0;font-weight:600}

@@ -57,8 +57,11 @@ def print_check(document: Document, file: TextIO | None = None) -> None:
 
 def print_summary(document: Document, file: TextIO | None = None) -> None:
     """How a run ended: what was done, where the study stands, and where the report is."""
-    done = document.get("done")
-    parts: list[RenderableType] = [Text(done)] if done else []
+    simulated = document["simulated"]
+    done = f"{count(simulated['done'])} simulations run now, {count(simulated['failed'])} failed"
+    if not simulated["done"] + simulated["failed"]:
+        done = "no simulation was needed: everything had been simulated before"
+    parts: list[RenderableType] = [Text(f"{document['decision']}: {document['advice']}"), Text(done), Text()]
     parts.append(status_table(document["status"]))
     if document.get("report"):
         parts.append(_facts([("report", str(document["report"]))]))
@@ -166,7 +169,7 @@ def status_table(document: Document) -> RenderableType:
         (
             "simulations",
             f"{count(simulations['done'])} done, {count(simulations['failed'])} failed, "
-            f"budget {count(simulations['budget'])}",
+            + ("no limit" if simulations["budget"] is None else f"budget {count(simulations['budget'])}"),
         ),
         ("coverage", _coverage(coverage)),
         ("champion", "none yet" if document.get("champion") is None else f"version {document['champion']}"),

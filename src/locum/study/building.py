@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,13 +73,12 @@ def load_surrogate(path: str | Path, version: int | None = None) -> CheckedSurro
     StudyError, StorageError, RegistryError
         Nothing is there, or it was written by a newer format. Loading never runs code.
     """
-    from locum.errors import CheckedSurrogate
     from locum.registry import Registry
     from locum.snapshots import SnapshotStore
 
     path = Path(path)
     if (path / "checked.json").is_file():
-        return CheckedSurrogate.load(path)
+        return _registered(path)
     study = load_study(path)
     store = SnapshotStore.open(
         study.folder, study=study.name, readonly=True, catalogue_url=study.catalogue_url
@@ -85,6 +86,17 @@ def load_surrogate(path: str | Path, version: int | None = None) -> CheckedSurro
     try:
         registry = Registry.open(store)
         number = registry.require_champion() if version is None else version
-        return CheckedSurrogate.load(registry.version(number).folder)
+        return _registered(registry.version(number).folder)
     finally:
         store.close()
+
+
+def _registered(folder: Path) -> CheckedSurrogate:
+    """A saved version that knows its number, where the registry gave it one."""
+    from locum.errors import CheckedSurrogate
+    from locum.registry import MANIFEST
+
+    checked = CheckedSurrogate.load(folder)
+    path = folder / MANIFEST
+    number = json.loads(path.read_text())["number"] if path.is_file() else None
+    return replace(checked, manifest={**checked.manifest, "version": number})

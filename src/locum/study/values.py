@@ -27,14 +27,20 @@ _UNITS = {
     "sec": 1.0,
 }
 _UNITS |= {"second": 1.0, "ms": 1e-3}
+_HUGE = 1e300
 _DURATION = r"\s*(?:\d+(?:\.\d+)?\s*(?:ms|s|sec|seconds?|min|minutes?|h|hours?|d|days?)\s*)+"
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)")
 
 
 def _number(value: Any, expected: str, accepted: Callable[[float], bool]) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not accepted(value):
-        raise ValueError(f"expected {expected}, got {value!r}")
-    return float(value)
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and abs(value) < _HUGE
+        and accepted(value)
+    ):
+        return float(value)
+    raise ValueError(f"expected {expected}, got {value!r}")
 
 
 def _positive(value: Any) -> float:
@@ -74,16 +80,18 @@ def _distribution(value: Any) -> Distribution:
         raise ValueError(
             f"expected uniform, log-uniform or {{kind: normal, mean, standard_deviation}}, got {value!r}"
         )
+    kind, wanted = given["kind"], {"mean", "standard_deviation"} if given["kind"] == "normal" else set()
+    for key in sorted(wanted):
+        if key in given:
+            _number(given[key], f"a number for {key}", lambda number: True)
     try:
         return distribution_from_dict(given)
     except ParameterError as error:
         raise ValueError(str(error)) from None
     except TypeError:
-        raise ValueError(
-            f"distribution {given['kind']!r}: expected "
-            + ("mean and standard_deviation" if given["kind"] == "normal" else "no further keys")
-            + f", got {', '.join(key for key in given if key != 'kind') or 'nothing'}"
-        ) from None
+        found = ", ".join(str(key) for key in given if key != "kind") or "nothing"
+        expected = "mean and standard_deviation" if wanted else "no further keys"
+        raise ValueError(f"distribution {kind!r}: expected {expected}, got {found}") from None
 
 
 def _auto_schema(least: int) -> dict[str, Any]:
