@@ -1,8 +1,7 @@
-"""What every test stands on: one thread a library, no telemetry, one Prefect server, a tiny study."""
+"""What every test stands on: one thread a library, no telemetry, one Prefect server; a tiny study."""
 
 from __future__ import annotations
 
-import copy
 import os
 import shutil
 import tempfile
@@ -13,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 from hypothesis import HealthCheck, settings
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
 # Before any numerical library or Prefect is imported.
 os.environ |= dict.fromkeys(
@@ -47,47 +48,19 @@ def prefect_server() -> Iterator[None]:
         yield
 
 
-# A straight cooling fin in closed form (adiabatic tip): https://en.wikipedia.org/wiki/Fin_(extended_surface)
-FIN_MODEL = """
-import numpy as np
-
-def simulate(base_temperature, film_coefficient, conductivity):
-    x = np.linspace(0.0, 0.05, 41)
-    decay = np.sqrt(4.0 * film_coefficient / (conductivity * 0.005))
-    temperature = 300.0 + (base_temperature - 300.0) * np.cosh(decay * (x[-1] - x)) / np.cosh(decay * x[-1])
-    return {"coordinates": x, "temperature": temperature, "tip_temperature": temperature[-1]}
-"""
-FIN_STUDY: dict[str, Any] = {
-    "name": "fin",
-    "model": {
-        "kind": "python",
-        "path": "fin.py:simulate",
-        "units": {"coordinates": "m", "temperature": "K", "tip_temperature": "K"},
-    },
-    "parameters": {
-        "base_temperature": {"range": [350.0, 450.0], "unit": "K"},
-        "film_coefficient": {"range": [5.0, 200.0], "unit": "W/(m^2 K)", "scale": "log"},
-        "conductivity": {"range": [20.0, 200.0], "unit": "W/(m K)", "scale": "log"},
-    },
-    "accuracy": {"tolerance": 0.01, "quantities": {"tip_temperature": {"tolerance": 0.01}}},
-    "budget": {"simulations": 80},
-    "execution": {"workers": 1},
-    "seed": 1,
-}
-
-
 @pytest.fixture
 def fin_study(tmp_path: Path) -> Callable[..., Path]:
-    """Write a study whose simulations take milliseconds, with its model beside it, and return the study file.
+    """Write the study of the five-minute tour into an empty folder; milliseconds a simulation.
 
-    Sections are merged in: ``fin_study(accuracy={"tolerance": 1e-6}, model={"path": "other.py:simulate"})``.
+    Sections are merged in: ``fin_study(accuracy={"tolerance": 1e-6}, seed=2)``. Returns the study file.
     """
 
     def write(**sections: Any) -> Path:
-        study = copy.deepcopy(FIN_STUDY)
-        for name, section in sections.items():
-            study[name] = {**study.get(name, {}), **section} if isinstance(section, dict) else section
-        (tmp_path / "fin.py").write_text(FIN_MODEL, encoding="utf-8")
+        study = yaml.safe_load((CONFIGS / "fin.yaml").read_text(encoding="utf-8"))
+        small = {"storage": {"folder": "study"}, "execution": {"workers": 1}}
+        for name, section in (small | sections).items():
+            study[name] = study.get(name, {}) | section if isinstance(section, dict) else section
+        shutil.copy(CONFIGS / "fin.py", tmp_path)
         path = tmp_path / "fin.yaml"
         path.write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")
         return path
