@@ -12,7 +12,7 @@ import pytest
 
 from locum.exceptions import StorageError
 from locum.parameters import Parameter, ParameterSpace
-from locum.reports.content import Report
+from locum.reports.content import HeldOutOutput, Report
 from locum.reports.report import render, write_report
 
 VOID = {"meta", "link", "br", "img", "wbr", "hr"}
@@ -146,6 +146,23 @@ def test_headline_says_share_coverage_and_speed_up_with_its_error(page: Page) ->
     assert "The study has paid after 415 queries" in words
 
 
+def test_audit_counts_silent_misses_among_answers_marked_within(blade_report: Report) -> None:
+    audit = blade_report.audit
+    entry = audit.outputs["temperature"]
+    wrong = replace(
+        entry, errors=np.where(np.arange(len(entry.errors)) < 3, 0.5, 0.0), figures=0 * entry.figures
+    )
+    sure = {
+        name: replace(each, errors=0 * each.errors, figures=0 * each.figures)
+        for name, each in audit.outputs.items()
+    }
+    report = replace(
+        blade_report, audit=replace(audit, outputs={**sure, "temperature": wrong}), cases=(), rounds=()
+    )
+    words = Page(render(replace(report, sweep=None, bases=()))).words
+    assert "Of the 200 answers of the audit that were marked within tolerance, 3 had an error" in words
+
+
 def test_special_characters_are_escaped(empty_report: Report) -> None:
     nasty = "<script>alert('1')</script> & \"co\""
     report = replace(
@@ -189,11 +206,17 @@ def test_without_audit_the_report_says_so_and_how_to_make_one(blade_report: Repo
 
 
 def test_too_few_calibration_simulations_claim_nothing(blade_report: Report) -> None:
-    few = replace(blade_report.calibration, in_domain=np.ones(10, dtype=bool))
-    words = Page(
-        render(replace(blade_report, calibration=few, cases=(), sweep=None, rounds=(), bases=()))
-    ).words
+    few = {
+        name: HeldOutOutput(entry.errors[:10], np.full(10, np.inf), np.full(10, np.nan))
+        for name, entry in blade_report.calibration.outputs.items()
+    }
+    calibration = replace(blade_report.calibration, outputs=few, in_domain=np.ones(10, dtype=bool))
+    report = replace(
+        blade_report, calibration=calibration, audit=None, cases=(), sweep=None, rounds=(), bases=()
+    )
+    words = Page(render(report)).words
     assert "10 calibration simulations are too few to claim" in words
+    assert "Coverage at every level" not in words
 
 
 def test_infinite_figures_are_reported_and_not_drawn(blade_report: Report) -> None:
@@ -209,6 +232,11 @@ def test_a_study_of_one_parameter_has_no_map_of_two(blade_report: Report, empty_
     page = Page(render(replace(empty_report, space=space, sweep=sweep)))
     assert "two most influential" not in page.words
     assert [tag for tag, _ in page.tags].count("svg") == 1
+
+
+def test_a_study_without_limit_says_so(blade_report: Report) -> None:
+    report = replace(blade_report, budget=None, calibration=None, audit=None, cases=(), sweep=None, rounds=())
+    assert "3 failed; no limit" in Page(render(report)).words
 
 
 def test_many_failures_are_counted_and_cut_short(blade_report: Report, empty_report: Report) -> None:

@@ -23,7 +23,8 @@ STATUS: dict[str, Any] = {
     "tolerance": 0.01,
     "confidence": 0.95,
     "share_required": 0.99,
-    "share_within": 0.9921,
+    "share_within": 0.9934,
+    "share_within_lower": 0.9921,
     "error_figure": {"kind": "indicator", "q50": 0.0015, "q95": 0.0043, "max": 0.0125},
     "coverage": {"claimed": 0.95, "observed": 0.965, "n": 200},
     "champion": 4,
@@ -51,11 +52,11 @@ def plain(printer: Any, document: Any) -> str:
 def test_status_is_plain_and_aligned_away_from_a_terminal() -> None:
     lines = plain(terminal.print_status, STATUS).splitlines()
     assert lines[1].split(maxsplit=1) == ["verdict", "within tolerance"]
-    assert "99.21 % of the distribution (99 % required, at 95 % confidence)" in lines[2]
+    assert "99.34 % of the sweep, at least 99.21 % of the distribution at 95 % confidence" in lines[2]
     assert "95 % claimed, 96.5 % observed in 200 simulations" in lines[4]
     starts = {
         line.index(word)
-        for line, word in zip(lines, ["cooled_blade", "within", "99.21", "200 done"], strict=False)
+        for line, word in zip(lines, ["cooled_blade", "within", "99.34", "200 done"], strict=False)
     }
     assert len(starts) == 1
 
@@ -82,7 +83,7 @@ def test_a_study_that_has_not_begun_says_what_it_lacks() -> None:
         "error_figure": None,
     }
     text = plain(terminal.print_status, empty)
-    assert "unknown of the distribution" in text
+    assert "unknown (99 % required, at 95 % confidence)" in text
     assert "none claimed yet" in text and "none yet" in text
 
 
@@ -91,12 +92,20 @@ def test_coverage_without_audit_says_so() -> None:
     assert "95 % claimed, no audit yet" in text
 
 
-def test_summary_ends_with_the_path_of_the_report() -> None:
-    text = plain(
-        terminal.print_summary, {"done": "nothing to do", "status": STATUS, "report": "a/report.html"}
-    )
-    assert text.startswith("nothing to do\n")
+@pytest.mark.parametrize(
+    ("done", "words"), [(0, "no simulation was needed"), (12, "12 simulations run now, 0 failed")]
+)
+def test_summary_says_what_was_run_and_ends_with_the_report(done: int, words: str) -> None:
+    summary = {"decision": "within tolerance", "advice": "Ask it.", "simulated": {"done": done, "failed": 0}}
+    text = plain(terminal.print_summary, {**summary, "status": STATUS, "report": "a/report.html"})
+    assert text.startswith("within tolerance: Ask it.\n") and words in text
     assert text.rstrip().endswith("a/report.html")
+
+
+def test_a_note_about_other_versions_is_shown() -> None:
+    assert "12 of version 1" in plain(
+        terminal.print_status, {**STATUS, "note": "12 of version 1 are not reused"}
+    )
 
 
 @pytest.mark.parametrize(("refuted", "words"), [(True, "no: below the claim"), (False, "yes")])

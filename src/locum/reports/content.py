@@ -101,7 +101,8 @@ class HeldOutOutput:
     errors, figures
         Measured error and error figure at the stated coverage, relative or in the output's unit.
     scores
-        Measured error divided by the indicator before calibration: what the calibration takes quantiles of.
+        Measured error divided by the indicator before calibration: what the calibration takes quantiles of;
+        not finite where there is no calibration.
     simulated, predicted
         Values of a quantity of interest; None for a field.
     """

@@ -158,7 +158,7 @@ def coverage(report: Report) -> Markup:
         )
     groups = held_out_groups(report)
     drawn = [output for output in report.outputs if all(output.name in group.outputs for group in groups)]
-    figures = [_coverage_curves(report, report.calibration, drawn)]
+    figures = _coverage_curves(report, report.calibration, drawn)
     figures += [_figure_against_error(output, groups) for output in drawn]
     parts: list[Content] = [paragraph(_claim(report))]
     if report.audit is None:
@@ -207,26 +207,27 @@ def _audit_table(rows: list[ObservedCoverage], claimed: float) -> Markup:
     )  # fmt: skip
 
 
-def _coverage_curves(report: Report, calibration: HeldOut, outputs: list[Output]) -> Markup:
+def _coverage_curves(report: Report, calibration: HeldOut, outputs: list[Output]) -> list[Markup]:
+    """The picture of coverage at every level; none where the indicator could not be calibrated."""
     audit = report.audit
+    scores = {output.name: calibration.outputs[output.name].scores for output in outputs}
     curves = {
-        output.name: coverage_curve(
-            calibration.outputs[output.name].scores,
-            None if audit is None else audit.outputs[output.name].scores,
-        )
-        for output in outputs
+        name: coverage_curve(known, None if audit is None else audit.outputs[name].scores)
+        for name, known in scores.items()
+        if len(known) > 3 and np.isfinite(known).all()
     }
+    if not curves:
+        return []
     data = (
         f"Observed on the {audit.simulations} simulations of the audit"
         if audit
         else f"The {calibration.simulations} calibration simulations, each half judged by the other: "
-        "this shows the "
-        "spread that chance makes and is no evidence beyond the calibration"
+        "this shows the spread that chance makes and is no evidence beyond the calibration"
     )
-    return picture(
+    return [picture(
         pictures.coverage(curves, report.coverage), "Coverage at every level.",
         f"{data}; dotted: the claimed level.",
-    )  # fmt: skip
+    )]  # fmt: skip
 
 
 def _figure_against_error(output: Output, groups: list[HeldOut]) -> Markup:

@@ -159,13 +159,10 @@ def print_problems(document: Document, file: TextIO | None = None) -> None:
 def status_table(document: Document) -> RenderableType:
     """Where a study stands, as a rich renderable."""
     simulations, coverage = document["simulations"], document.get("coverage") or {}
-    share = document.get("share_within")
-    required = f"{stated_percentage(document['share_required'])} required"
-    confidence = f"{stated_percentage(document['confidence'])} confidence"
     facts: list[tuple[str, RenderableType]] = [
         ("study", document["name"]),
         ("verdict", _verdict(document["verdict"])),
-        ("within tolerance", f"{_share(share)} of the distribution ({required}, at {confidence})"),
+        ("within tolerance", _within(document)),
         (
             "simulations",
             f"{count(simulations['done'])} done, {count(simulations['failed'])} failed, "
@@ -176,6 +173,8 @@ def status_table(document: Document) -> RenderableType:
     ]
     if document.get("advice"):
         facts.append(("advice", document["advice"]))
+    if document.get("note"):
+        facts.append(("note", document["note"]))
     outputs = document.get("outputs")
     return Group(_facts(facts), Text(), _outputs(outputs)) if outputs else _facts(facts)
 
@@ -194,6 +193,18 @@ def _outputs(outputs: Mapping[str, Document]) -> Table:
         ])  # fmt: skip
     headers = ["error figure of", "tolerance", "median", "95 % quantile", "largest", "kind"]
     return _table(headers, rows, numbers=(1, 2, 3, 4))
+
+
+def _within(document: Document) -> str:
+    """Share within tolerance: as swept, and what that proves of the distribution."""
+    required = f"{stated_percentage(document['share_required'])} required"
+    confidence = f"{stated_percentage(document['confidence'])} confidence"
+    if document.get("share_within") is None:
+        return f"unknown ({required}, at {confidence})"
+    swept, proved = f"{percentage(document['share_within'])} of the sweep", document.get("share_within_lower")
+    if proved is None:
+        return f"{swept} ({required}, at {confidence})"
+    return f"{swept}, at least {percentage(proved)} of the distribution at {confidence} ({required})"
 
 
 def _coverage(coverage: Document) -> str:
