@@ -20,9 +20,9 @@ from locum.parameters import ParameterSpace
 from locum.reduction import FieldBasis, field_basis_from_arrays
 from locum.regression import (
     CoordinatePredictor,
-    Predictor,
+    QuantityPredictor,
     coordinate_predictor_from_arrays,
-    predictor_from_arrays,
+    quantity_predictor_from_arrays,
 )
 from locum.surrogates.prediction import Prediction
 from locum.surrogates.saved import Saved, write_saved
@@ -60,7 +60,7 @@ class InterpolatedSurrogate:
 
     description: Description
     fields: Mapping[str, InterpolatedField]
-    regression: Predictor | None
+    regression: QuantityPredictor | None
 
     @cached_property
     def _space(self) -> ParameterSpace:
@@ -148,8 +148,10 @@ class InterpolatedSurrogate:
         return np.asarray(np.max(ratios, axis=0))
 
     @property
-    def _regressions(self) -> list[CoordinatePredictor | Predictor]:
-        fields: list[CoordinatePredictor | Predictor] = [field.regression for field in self.fields.values()]
+    def _regressions(self) -> list[CoordinatePredictor | QuantityPredictor]:
+        fields: list[CoordinatePredictor | QuantityPredictor] = [
+            field.regression for field in self.fields.values()
+        ]
         return fields if self.regression is None else [*fields, self.regression]
 
     def conditioned_on(self, values: Array) -> Self:
@@ -194,7 +196,7 @@ class InterpolatedSurrogate:
             },
             None
             if content["regression"] is None
-            else predictor_from_arrays(_taken(arrays, "regression."), content["regression"]),
+            else quantity_predictor_from_arrays(_taken(arrays, "regression."), content["regression"]),
         )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from locum.arrays import Array
 from locum.reduction import FieldBasis, InnerProduct, compressed_ensemble
-from locum.regression import Predictor, fit_coordinates
+from locum.regression import QuantityPredictor, fit_coordinates, fit_quantities
 from locum.surrogates.interpolated import InterpolatedField, InterpolatedSurrogate
 from locum.surrogates.surrogate import Description
 
@@ -216,9 +216,7 @@ def _reduced(data: TrainingData, name: str, options: InterpolatedOptions) -> tup
 
 def _quantity_regression(
     data: TrainingData, warped: Array, options: InterpolatedOptions, start: InterpolatedSurrogate | None
-) -> Predictor | None:
-    from locum.regression.gaussian_process import fit_gaussian_processes
-
+) -> QuantityPredictor | None:
     names = tuple(data.description.quantities)
     if not names:
         return None
@@ -226,4 +224,4 @@ def _quantity_regression(
     if start is not None and tuple(start.description.quantities) == names:
         known = start.regression
     columns = np.stack([data.quantities[name] for name in names], axis=1)
-    return fit_gaussian_processes(warped, columns, kernel=options.kernel, start=known).value
+    return fit_quantities(warped, columns, kernel=options.kernel, start=known)
