@@ -123,7 +123,7 @@ def load_python_model(
     if not callable(found):
         raise ModelError(f"model path {path!r}: expected a class or a function, found {type(found).__name__}")
     if parameters is None:
-        raise ModelError(f"model path {path!r}: a function needs the study's parameters; none were given")
+        raise ModelError(f"model path {path!r}: a function needs parameters in the study, each with a range")
     version = version or getattr(found, "version", None) or _source_version(found, options)
     return FunctionModel(found, name, str(version), parameters, options, dict(units or {}))
 

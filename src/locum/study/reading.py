@@ -133,8 +133,12 @@ for _tag, _pattern, _first in (
 ):
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
 
-# 010 is ten
-_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node)))
+
+def _decimal(loader: yaml.Loader | yaml.FullLoader | yaml.UnsafeLoader, node: Any) -> int:
+    return int(str(loader.construct_scalar(node)))  # 010 is ten
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _decimal)
 
 
 def _parse(text: str, where: str) -> Any:
