@@ -300,7 +300,7 @@ def parameter_map(report: Report) -> Markup:
             "points. Red squares: cells over tolerance. Open circles: samples that were simulated; "
             "crosses: samples that failed."
         )
-        parts.append(row_of([picture(svg, "The two most influential parameters.", caption)], "two"))
+        parts.append(row_of([picture(svg, "The two most influential parameters.", caption)], "one"))
     samples = None if report.samples is None else report.samples.parameters[~report.samples.failed]
     small = [
         picture(

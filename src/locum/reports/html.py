@@ -97,7 +97,7 @@ def picture(svg: str, title: str, caption: Content) -> Markup:
 
 
 def pictures(figures: Iterable[Markup], across: str) -> Markup:
-    """Pictures side by side where there is room; ``across`` is ``two`` or ``three``."""
+    """Pictures side by side where there is room; ``across`` is ``one``, ``two`` or ``three``."""
     return element("div", *figures, class_=f"pictures {across}")
 
 

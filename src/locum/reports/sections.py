@@ -10,6 +10,7 @@ from locum.reports.content import Cost, Output, Report
 from locum.reports.html import Content, Markup, code, element, join, missing, paragraph, section, table
 from locum.reports.summaries import expected_coverage, observed_coverage
 from locum.reports.wording import (
+    NO_BREAK,
     THIN_SPACE,
     as_stated,
     count,
@@ -316,7 +317,8 @@ def versions(report: Report) -> Markup:
         nothing = missing("No surrogate has been trained yet.", f"locum run {report.path}")
         return section("versions", "Versions", how, nothing)
     rows: list[list[Content]] = [
-        [str(v.number), element("span", v.alias, class_="badge") if v.alias else "", date(v.created),
+        [str(v.number), element("span", v.alias, class_="badge") if v.alias else "", date(v.created).replace(" ", NO_BREAK),
+        
          count(v.training_simulations), count(v.calibration_simulations), v.gate or "–"]
         for v in report.versions
     ]  # fmt: skip

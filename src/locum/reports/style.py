@@ -90,7 +90,7 @@ footer{font-size:.88rem;padding-bottom:40px}
 @media (min-width:1000px),print{
   .two>figure:last-child:nth-child(odd){grid-column:1/-1;display:grid;
     grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:28px;align-items:center}
-  .two>figure:first-child:last-child{grid-template-columns:minmax(0,2fr) minmax(0,1fr)}
+  .one>figure{display:grid;grid-template-columns:minmax(0,2fr) minmax(0,1fr);gap:28px;align-items:center}
 }
 @media (max-width:640px){
   body{font-size:15px}

@@ -6,6 +6,7 @@ import math
 from datetime import datetime
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+NO_BREAK = "\u00a0"
 THIN_SPACE = "\u202f"  # narrow and unbreakable: between groups of digits, and between number and unit
 
 
