@@ -51,3 +51,23 @@ def test_singular_correlation_raises_its_nugget_and_no_more() -> None:
     group = Group((0,), "rbf", 0, np.ones(1), 1e-18)
     repaired = conditioned(x, np.sin(x), [group]).groups[0]
     assert 1e-18 < repaired.nugget < 1e-10
+
+
+def test_noise_in_a_hint_is_not_contagious() -> None:
+    x = np.random.default_rng(0).random((60, 2))
+    y = np.sin(8 * x[:, :1]) * np.cos(6 * x[:, 1:])
+    noise = Group((), "matern-3/2", 0, np.full(2, 50.0), 1.0)
+    group = HyperparameterSearch(x, y, ["rbf", "matern-3/2"], [0, 1]).chosen(noise)
+    assert group.nugget < 1e-3
+    assert (group.lengthscale < 2).all()
+
+
+def test_what_a_part_of_the_rows_cannot_resolve_is_found_with_all(monkeypatch) -> None:
+    monkeypatch.setattr("locum.regression.hyperparameters.SEARCH_ROWS", 12)
+    x = np.linspace(0, 1, 80)[:, None]
+    y = np.sin(40 * x)
+    hint = Group((), "rbf", 0, np.full(1, 0.1), 1e-8)
+    group = HyperparameterSearch(x, y, ["rbf"], [0]).chosen(hint)
+    predicted = conditioned(x, y, [Group((0,), group.kernel, group.degree, group.lengthscale, group.nugget)])
+    between = x[:-1] + 0.5 / 79
+    np.testing.assert_allclose(predicted.mean(between), np.sin(40 * between), atol=1e-3)

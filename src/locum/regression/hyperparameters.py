@@ -6,7 +6,7 @@ likelihood call costs about a millisecond; what wins is refined on all rows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,6 +30,7 @@ NUGGETS = (1e-10, 1.0)
 """Bounds of the nugget, relative to the amplitude squared."""
 
 _STARTS = ((1.0, 1e-6), (0.3, 1e-3))  # lengthscale and nugget
+_NOISE = 0.1  # a search that starts from a nugget above this finds nothing but noise
 _ITERATIONS = 60
 _WELL_DETERMINED = 1e-5  # ratio of the trend's singular values
 _RTOL = 1e-5  # of the log-likelihood per column
@@ -39,6 +40,10 @@ _RTOL = 1e-5  # of the log-likelihood per column
 class _Tried:
     group: Group
     error: float  # leave-one-out, root of the sum of squares, over the largest value
+
+
+def _least(tried: Iterable[_Tried]) -> _Tried:
+    return min(tried, key=lambda one: one.error)
 
 
 class HyperparameterSearch:
@@ -62,30 +67,42 @@ class HyperparameterSearch:
 
     def refined(self, group: Group) -> Group:
         """The likelihood's maximum near a group's hyper-parameters, on all rows."""
-        return self._maximised(self._x, self._y, replace(group, degree=min(group.degree, self._degrees[-1])))
+        return self._maximised(self._x, self._y, self._allowed(group))
 
     def chosen(self, hint: Group | None) -> Group:
         """The kernel and trend of least leave-one-out error, refined on all rows.
 
-        All kernels are tried with the richest trend, then poorer trends as long as the error falls.
+        All kernels are tried with the richest trend, then poorer trends as long as the error falls. What
+        some of the rows cannot tell from noise may be plain with all of them, so the refinement starts from
+        the hint too.
         """
         rows = filling_rows(self._x, SEARCH_ROWS)
         x, y = self._x[rows], self._y[rows]
-        p = x.shape[1]
-        first = Group((), self._kernels[0], self._degrees[-1], np.full(p, _STARTS[0][0]), _STARTS[0][1])
-        second = replace(first, lengthscale=np.full(p, _STARTS[1][0]), nugget=_STARTS[1][1])
-        if hint is not None:
-            second = replace(first, lengthscale=hint.lengthscale, nugget=hint.nugget)
-        best = min((self._tried(x, y, start) for start in (first, second)), key=lambda tried: tried.error)
+        smooth, short = (
+            Group((), self._kernels[0], self._degrees[-1], np.full(x.shape[1], lengthscale), nugget)
+            for lengthscale, nugget in _STARTS
+        )
+        if hint is not None and hint.nugget < _NOISE:
+            short = replace(smooth, lengthscale=hint.lengthscale, nugget=hint.nugget)
+        best = _least(self._tried(x, y, start) for start in (smooth, short))
         for kernel in self._kernels[1:]:
-            other = self._tried(x, y, replace(best.group, kernel=kernel))
-            best = min(best, other, key=lambda tried: tried.error)
+            start = best.group if best.group.nugget < _NOISE else smooth
+            best = _least([best, self._tried(x, y, replace(start, kernel=kernel))])
         for degree in self._degrees[-2::-1]:
             other = self._tried(x, y, replace(best.group, degree=degree))
             if other.error >= best.error:
                 break
             best = other
-        return best.group if len(rows) == len(self._x) else self.refined(best.group)
+        if len(rows) == len(self._x):
+            return best.group
+        starts = [best.group] if hint is None else [best.group, self._allowed(hint)]
+        return _least(self._tried(self._x, self._y, start) for start in starts).group
+
+    def _allowed(self, group: Group) -> Group:
+        """The group, with the first kernel or the richest trend where its own are not candidates."""
+        kernel = group.kernel if group.kernel in self._kernels else self._kernels[0]
+        degree = group.degree if group.degree in self._degrees else self._degrees[-1]
+        return replace(group, kernel=kernel, degree=degree)
 
     def _tried(self, x: Array, y: Array, start: Group) -> _Tried:
         group = self._maximised(x, y, start)
