@@ -317,9 +317,9 @@ def versions(report: Report) -> Markup:
         nothing = missing("No surrogate has been trained yet.", f"locum run {report.path}")
         return section("versions", "Versions", how, nothing)
     rows: list[list[Content]] = [
-        [str(v.number), element("span", v.alias, class_="badge") if v.alias else "", date(v.created).replace(" ", NO_BREAK),
-        
-         count(v.training_simulations), count(v.calibration_simulations), v.gate or "–"]
+        [str(v.number), element("span", v.alias, class_="badge") if v.alias else "",
+         date(v.created).replace(" ", NO_BREAK), count(v.training_simulations),
+         count(v.calibration_simulations), v.gate or "–"]
         for v in report.versions
     ]  # fmt: skip
     return section(

@@ -1,0 +1,273 @@
+"""Collect what a study's report shows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from locum.adaptivity import Round
+from locum.arrays import Array
+from locum.errors import CheckedSurrogate, measured_errors
+from locum.execution.audit import AUDIT
+from locum.execution.candidate import Candidate
+from locum.execution.checking import Sweep, sweep
+from locum.execution.choosing import decide
+from locum.execution.sampling import calibration_samples
+from locum.execution.status import versions_document
+from locum.execution.training import truth_of
+from locum.execution.workspace import Workspace
+from locum.registry import environment
+from locum.reports import content
+from locum.reports.report import write_report
+from locum.snapshots import SampleRecord
+
+QUERY_ROWS = 10_000
+
+
+def write_study_report(work: Workspace, path: Path | None = None) -> Path:
+    """Write a study's report, and return its path: ``report.html`` in the study's folder where none is given.
+
+    Raises
+    ------
+    StorageError
+        It cannot be written.
+    """
+    path = path or work.study.folder / "report.html"
+    work.progress.phase("writing the report")
+    write_report(study_report(work), path)
+    return path
+
+
+def study_report(work: Workspace) -> content.Report:
+    """Everything that the report shows; what does not exist yet is left out."""
+    study = work.study
+    rounds = work.rounds()
+    candidate = work.champion if work.registry.champion is not None else None
+    found = sweep(work, candidate.checked, candidate.version.number) if candidate else None
+    calibration = _held_out(work, candidate, "calibration", calibration_samples(work)) if candidate else None
+    audited = _audited(work, candidate) if candidate else []
+    return content.Report(
+        study=study.name,
+        description=study.description,
+        path=str(study.path),
+        model=work.model.name,
+        model_version=work.model.version,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        space=work.space,
+        outputs=_outputs(candidate.checked) if candidate else (),
+        verdict=_verdict(work, rounds),
+        coverage=study.accuracy.confidence,
+        budget=study.budget.simulations,
+        provenance=_provenance(work, candidate),
+        rounds=tuple(rounds),
+        bases=_bases(candidate) if candidate else (),
+        calibration=calibration,
+        audit=_held_out(work, candidate, "audit", audited) if candidate and audited else None,
+        cases=_cases(work, candidate, calibration) if candidate and calibration else (),
+        sweep=content.Sweep(found.values, found.figures, found.in_domain) if found else None,
+        samples=_samples(work),
+        cost=_cost(work, candidate, found) if candidate and found else None,
+        failures=_failures(work),
+        versions=_versions(work),
+        champion=work.registry.champion,
+    )
+
+
+def _verdict(work: Workspace, rounds: Sequence[Round]) -> content.StudyVerdict:
+    accuracy = work.study.accuracy
+    if not rounds:
+        words, advice, share = "no verdict yet", f"Run the study: locum run {work.study.path}", None
+    else:
+        last = rounds[-1].verdict
+        words = "within tolerance" if last.within else "over tolerance"
+        advice, share = decide(work).advice, last.share_lower
+    return content.StudyVerdict(words, advice, accuracy.confidence, accuracy.share, share)
+
+
+def _outputs(checked: CheckedSurrogate) -> tuple[content.Output, ...]:
+    described = checked.description
+    units = {name: field.unit for name, field in described.fields.items()} | dict(described.quantities)
+    return tuple(
+        content.Output(
+            name=name,
+            kind="field" if name in described.fields else "quantity of interest",
+            unit=units[name],
+            norm=output.norm,
+            relative=output.measure == "relative",
+            tolerance=checked.decisive.get(name),
+        )
+        for name, output in checked.calibration.outputs.items()
+    )
+
+
+def _bases(candidate: Candidate) -> tuple[content.Basis, ...]:
+    calibration = candidate.checked.calibration.outputs
+    return tuple(
+        content.Basis(
+            field=name,
+            singular_values=np.array(field["singular_values"]),
+            rank=field["rank"],
+            truncation_error=field["truncation_error"],
+            method=field["method"],
+            norm=calibration[name].norm,
+        )
+        for name, field in candidate.version.manifest["statistics"].items()
+    )
+
+
+def _audited(work: Workspace, candidate: Candidate) -> list[SampleRecord]:
+    """Samples of the last audit of the champion."""
+    audit = work.store.document(AUDIT) or {}
+    if audit.get("version") != candidate.version.number:
+        return []
+    identities = set(audit["samples"])
+    return [record for record in work.samples(AUDIT, "done") if record.identity in identities]
+
+
+def _held_out(
+    work: Workspace, candidate: Candidate, purpose: content.HeldOutPurpose, records: Sequence[SampleRecord]
+) -> content.HeldOut:
+    checked = candidate.checked
+    truth = truth_of(work, records)
+    calibration = checked.calibration.outputs
+    errors = measured_errors(
+        checked.surrogate, truth, {name: output.measure for name, output in calibration.items()}
+    ).total
+    prediction = checked.predict(truth.values)
+    outputs = {}
+    for name, output in calibration.items():
+        figures = prediction.figure(name)
+        is_field = name in checked.description.fields
+        outputs[name] = content.HeldOutOutput(
+            errors=errors[name],
+            figures=figures,
+            scores=errors[name] / (figures / output.factor),
+            simulated=None if is_field else truth.quantities[name],
+            predicted=None if is_field else prediction.quantities[name],
+        )
+    return content.HeldOut(purpose, outputs, prediction.in_domain)
+
+
+def _cases(work: Workspace, candidate: Candidate, held_out: content.HeldOut) -> tuple[content.Case, ...]:
+    """The worst and the median held-out simulation of the first field."""
+    checked = candidate.checked
+    described = checked.description
+    if not described.fields:
+        return ()
+    name, field = next(iter(described.fields.items()))
+    errors = held_out.outputs[name].errors
+    order = np.argsort(errors)
+    records = calibration_samples(work)
+    cases = []
+    for label, index in (("worst", int(order[-1])), ("median", int(order[len(order) // 2]))):
+        record = records[index]
+        simulated = next(iter(work.store.blocks(name, [record])()))[0]
+        cases.append(
+            content.Case(
+                label=label,
+                field=name,
+                unit=field.unit,
+                purpose=held_out.purpose,
+                identity=record.identity,
+                parameters=record.parameters,
+                error=float(errors[index]),
+                figure=float(held_out.outputs[name].figures[index]),
+                points=described.mesh.points,
+                cells=described.mesh.cells,
+                simulated=simulated,
+                predicted=_predicted(checked, name, work.values([record])),
+                times=described.times,
+                length_unit=described.mesh.unit,
+                time_unit=described.time_unit,
+            )
+        )
+    return tuple(cases)
+
+
+def _predicted(checked: CheckedSurrogate, field: str, values: Array) -> Array:
+    snapshots = checked.surrogate.expand(field, checked.surrogate.coordinates(field, values))
+    return np.asarray(snapshots[0])
+
+
+def _samples(work: Workspace) -> content.Samples:
+    records = [record for record in work.samples() if record.outcome != "planned"]
+    return content.Samples(
+        parameters=work.values(records),
+        purposes=tuple(record.purpose for record in records),
+        failed=np.array([record.outcome == "failed" for record in records], dtype=bool),
+    )
+
+
+def _cost(work: Workspace, candidate: Candidate, found: Sweep) -> content.Cost:
+    records = [record for record in work.samples() if record.outcome != "planned"]
+    purposes = dict.fromkeys(record.purpose for record in records)
+    seconds = [entry.seconds for entry in work.rounds()]
+    single, many = _query_seconds(candidate.checked, found.values[:QUERY_ROWS])
+    return content.Cost(
+        simulations=tuple(
+            content.PurposeCost(
+                purpose=purpose,
+                done=sum(r.outcome == "done" for r in records if r.purpose == purpose),
+                failed=sum(r.outcome == "failed" for r in records if r.purpose == purpose),
+                core_seconds=sum(r.seconds for r in records if r.purpose == purpose),
+            )
+            for purpose in purposes
+        ),
+        training_seconds=sum(entry.get("training", 0.0) for entry in seconds),
+        sweep_seconds=sum(entry.get("sweep", 0.0) for entry in seconds),
+        wall_seconds=float(work.store.document("wall_seconds") or 0.0) + time.monotonic() - work.started,
+        simulation_seconds=float(np.median([r.seconds for r in records if r.outcome == "done"])),
+        query_seconds=single,
+        query_rows=len(found.values[:QUERY_ROWS]),
+        query_rows_seconds=many,
+    )
+
+
+def _query_seconds(checked: CheckedSurrogate, values: Array, repeats: int = 20) -> tuple[float, float]:
+    """Time of one warm query with all its error figures, and of many in one call."""
+
+    def ask(rows: Array) -> float:
+        started = time.perf_counter()
+        prediction = checked.predict(rows)
+        _ = prediction.quantities, [figure.value for figure in prediction.error_figures.values()]
+        return time.perf_counter() - started
+
+    return float(np.median([ask(values[:1]) for _ in range(repeats)])), ask(values)
+
+
+def _failures(work: Workspace) -> tuple[content.FailedSample, ...]:
+    return tuple(
+        content.FailedSample(r.identity, r.parameters, r.purpose, r.failure, r.reason)
+        for r in work.samples(outcome="failed")
+    )
+
+
+def _versions(work: Workspace) -> tuple[content.Version, ...]:
+    return tuple(
+        content.Version(
+            number=row["number"],
+            alias=row["alias"],
+            created=row["created"],
+            training_simulations=row["training"],
+            calibration_simulations=row["calibration"],
+            gate=row["gate"],
+        )
+        for row in versions_document(work)["versions"]
+    )
+
+
+def _provenance(work: Workspace, candidate: Candidate | None) -> content.Provenance:
+    hashes = {"study": work.study.hash}
+    if candidate is not None:
+        hashes |= {
+            "training set": candidate.version.training_set_hash,
+            "manifest": candidate.version.manifest_hash,
+            "mesh": candidate.checked.description.mesh.hash,
+        }
+    libraries = environment()
+    machine = libraries.pop("machine", "")
+    return content.Provenance(f"locum run {work.study.path}", work.study.seed, hashes, libraries, machine)
