@@ -1,4 +1,7 @@
-"""Adapt: the closed loop. Simulate, train, check, choose where it matters, until within tolerance or out of budget."""
+"""Adapt: the closed loop.
+
+Simulate, train, check, choose where it matters, until within tolerance or out of budget.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,13 @@ from prefect import flow
 
 from locum.execution.artifacts import publish_convergence, publish_report
 from locum.execution.choosing import choose_samples, decide, exhausted
-from locum.execution.reporting import write_study_report
 from locum.execution.sampling import first_samples, retry_failures
 from locum.execution.status import simulation_counts, summary_document
 from locum.execution.workspace import open_workspace
 from locum.flows.check import check_candidate
 from locum.flows.simulate import simulate_batch
 from locum.flows.train import promote_candidate, train_candidate
+from locum.reports.study_report import write_study_report
 
 
 @flow(name="adapt", flow_run_name="adapt {study}", persist_result=False)
@@ -23,8 +26,8 @@ def adapt(
 ) -> dict[str, Any]:
     """Keep a study within its tolerance.
 
-    Killed at any moment and run again, it goes on from the last finished sample. On a finished study it simulates
-    nothing.
+    Killed at any moment and run again, it goes on from the last finished sample. On a finished study it
+    simulates nothing.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Simulate: run planned samples on the cluster and store their fields.
 
-One Prefect task is one batch. Inside it every simulation is a plain Dask future, keyed by the sample's identity, that
-commits its own outcome: Prefect shows the work, the catalogue knows the truth.
+One Prefect task is one batch. Inside it every simulation is a plain Dask future, keyed by the sample's
+identity, that commits its own outcome: Prefect shows the work, the catalogue knows the truth.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def simulate_batch(work: Workspace, records: Sequence[SampleRecord]) -> None:
 
 @flow(name="simulate", flow_run_name="simulate {study}", persist_result=False)
 def simulate(study: str, overrides: list[str] | None = None, quiet: bool = False) -> int:
-    """Run a study's first design, its calibration simulations, and whatever else was planned and not finished.
+    """Run a study's first design, its calibration simulations, and what else was planned and not finished.
 
     Parameters
     ----------

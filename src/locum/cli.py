@@ -95,8 +95,8 @@ def run(
 ) -> None:
     """Run the closed loop until the study is within tolerance, or its budget is spent.
 
-    Simulate, reduce, train, calibrate, sweep the error figure, simulate where it is largest, again. Stop it whenever
-    you like, even with kill -9: run again and it goes on from the last finished sample.
+    Simulate, reduce, train, calibrate, sweep the error figure, simulate where it is largest, again. Stop it
+    whenever you like, even with kill -9: run again and it goes on from the last finished sample.
     """
     from locum.execution.environment import prepare_environment
 
@@ -213,7 +213,7 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write the study's report: one HTML file that needs nothing else."""
-    from locum.execution.reporting import write_study_report
+    from locum.reports.study_report import write_study_report
 
     with _workspace(study) as work:
         path = write_study_report(work, output)

@@ -45,7 +45,7 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, float]:
 def answer_one(
     surrogate: CheckedSurrogate, parameters: Mapping[str, float], output: Path | None
 ) -> dict[str, Any]:
-    """Answer one query: values, error figures, tolerances, verdicts; with ``output`` its fields go to a Zarr folder."""
+    """Answer one query: values, error figures, verdicts; with ``output`` its fields go to a Zarr folder."""
     prediction = surrogate.predict(parameters)
     if output is not None:
         _write_fields(prediction, output)

@@ -37,10 +37,13 @@ def publish_convergence(work: Workspace) -> None:
 
 def publish_check(work: Workspace, document: dict[str, Any]) -> None:
     """Show the verdict."""
-    share = f"{document['share_within']:.2%} of the parameter distribution within tolerance, {document['share_required']:.0%} required"
+    share = (
+        f"{document['share_within']:.2%} of the parameter distribution within tolerance, "
+        f"{document['share_required']:.0%} required"
+    )
     create_markdown_artifact(
         key=artifact_key(work.study.name, "verdict"),
-        markdown=f"## {work.study.name}: {document['verdict']}\n\n{share}.\n\n{document['advice']}",
+        markdown=f"## {work.study.name}: {document['verdict']}\n\n{share}.",
         description="Verdict of the last check",
     )
 

@@ -70,7 +70,7 @@ def compare(work: Workspace, candidate: Candidate, records: Sequence[SampleRecor
 
 
 def _fresh_samples(work: Workspace, n: int) -> list[SampleRecord]:
-    """Plan ``n`` draws of a sequence that no earlier audit has used, or go on with one that was interrupted."""
+    """Plan ``n`` draws of a sequence that no audit has used, or go on with one that was interrupted."""
     earlier = work.samples(AUDIT)
     number = max((record.round for record in earlier), default=0)
     if all(record.outcome != "planned" for record in earlier if record.round == number):

@@ -1,4 +1,4 @@
-"""The sweep: a surrogate's error figure over the whole parameter distribution, and what it means for the study."""
+"""The sweep: a surrogate's error figure over the whole parameter distribution, and what it means."""
 
 from __future__ import annotations
 

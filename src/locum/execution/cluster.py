@@ -1,8 +1,8 @@
 """Where simulations run: a Dask cluster whose workers each keep one simulation process.
 
-Dask decides what runs where; a worker's thread only waits for its simulation process, so a local cluster needs no
-worker processes of its own and starts at once. Fields never travel through the scheduler: a task is a planned sample
-in, a few numbers out.
+Dask decides what runs where; a worker's thread only waits for its simulation process, so a local cluster
+needs no worker processes of its own and starts at once. Fields never travel through the scheduler: a task is
+a planned sample in, a few numbers out.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ import os
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
-# Prefect without telemetry, with its embedded server given time on a busy machine, and silent on the terminal,
-# where our own progress is shown. Whatever the user has set stays.
+# Prefect without telemetry, with its embedded server given time on a busy machine, and silent on the
+# terminal, where our own progress is shown. Whatever the user has set stays.
 PREFECT_DEFAULTS = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

@@ -13,7 +13,8 @@ from locum.registry import CalibrationResult, Decision, promotion_gate
 def promote(work: Workspace, candidate: Candidate) -> Decision:
     """Make a candidate champion unless it is worse on the calibration set, or its coverage is lost there.
 
-    A champion of another version of the model, or of other tolerances or parameters, claims something else: it is replaced.
+    A champion of another version of the model, or of other tolerances or parameters, claims something else:
+    it is replaced.
     """
     number, before = candidate.version.number, work.registry.champion
     if number == before:

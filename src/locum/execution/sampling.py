@@ -16,8 +16,8 @@ from locum.snapshots import SampleRecord
 def first_samples(work: Workspace) -> list[SampleRecord]:
     """Plan what comes before the loop, and return what of the whole plan has no outcome yet.
 
-    A scrambled Sobol design trains the first surrogate. Independent draws from the parameter distribution calibrate every
-    surrogate and train none. What an interrupted run had planned comes first.
+    A scrambled Sobol design trains the first surrogate. Independent draws from the parameter distribution
+    calibrate every surrogate and train none. What an interrupted run had planned comes first.
     """
     numbers = work.numbers
     work.plan(sobol_design(work.space, numbers.initial, work.generator("design")), "design")
@@ -68,13 +68,13 @@ def require_enough(work: Workspace) -> None:
     reasons = Counter(record.reason for record in failed).most_common(1)
     why = f"; {len(failed)} failed, most often: {reasons[0][0]}" if reasons else ""
     raise ModelError(
-        f"{work.study.path}: model {work.model.name}: a surrogate needs at least {needed} training simulations "
-        f"and only {done} are done{why}"
+        f"{work.study.path}: model {work.model.name}: a surrogate needs at least {needed} training "
+        f"simulations and only {done} are done{why}"
     )
 
 
 def _plan_calibration(work: Workspace, wanted: int) -> None:
-    """Plan draws in their order until ``wanted`` are done or planned; a failed one is replaced by the next."""
+    """Plan draws in order until ``wanted`` are done or planned; a failed one is replaced by the next."""
     values = work.space.sample(2 * wanted, work.generator("calibration"))
     failed = {record.identity for record in work.samples(outcome="failed")}
     identities = _calibration_draws(work, 2 * wanted)

@@ -1,9 +1,9 @@
 """One simulation at a time in a process of its own.
 
-The model is foreign code: it may hang, leak, print, or die by a signal. In its own process a hang ends at the
-timeout and a crash is one failed sample with its reason; neither takes the study along. The process builds the model
-once, then answers one line of JSON (a planned sample) with one line of JSON (its outcome), and ends when the other
-side of the pipe closes, however that happens, so that no orphan survives a ``kill -9``.
+The model is foreign code: it may hang, leak, print, or die by a signal. In its own process a hang ends at
+the timeout and a crash is one failed sample with its reason; neither takes the study along. The process
+builds the model once, then answers one line of JSON (a planned sample) with one line of JSON (its outcome),
+and ends when the other side of the pipe closes, however that happens: no orphan survives a ``kill -9``.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ def description(work: Workspace) -> Description:
 
 
 def inner_product(work: Workspace, field: str) -> InnerProduct:
-    """The study's norm: the model's own inner product, or the mesh's lumped mass, or the plain sum over nodes."""
+    """The study's norm: the model's own inner product, else the mesh's lumped mass, else the plain sum."""
     if isinstance(work.model, HasInnerProduct):
         return InnerProduct(work.model.inner_product(field))
     return InnerProduct(lumped_mass(work.store.layout(work.model.version).mesh))

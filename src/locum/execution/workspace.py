@@ -1,4 +1,4 @@
-"""A study being worked on: its model, its stored samples, its trained surrogates, and where simulations run."""
+"""A study being worked on: its model, its samples, its trained surrogates, and where simulations run."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Workspace:
         return self.study.resolved(self.space.dimension, available_cores())
 
     def generator(self, purpose: str) -> np.random.Generator:
-        """Random numbers of one purpose, from the study's seed: the same in every run, and independent of others."""
+        """Random numbers of one purpose, from the study's seed: the same in every run."""
         return np.random.default_rng([self.study.seed, zlib.crc32(purpose.encode())])
 
     def samples(self, purpose: Purpose | None = None, outcome: Outcome | None = None) -> list[SampleRecord]:

@@ -68,7 +68,8 @@ class Normal:
             np.isfinite(self.mean) and np.isfinite(self.standard_deviation) and self.standard_deviation > 0
         ):
             raise ParameterError(
-                f"normal distribution: expected a finite mean and a positive standard_deviation, got {self.mean} and {self.standard_deviation}"
+                "normal distribution: expected a finite mean and a positive standard_deviation, "
+                f"got {self.mean} and {self.standard_deviation}"
             )
 
     def quantile(self, probabilities: Array, lower: float, upper: float) -> Array:

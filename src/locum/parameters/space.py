@@ -1,8 +1,8 @@
 """A parameter space: named, sized values with a range, a unit, a scale and a distribution.
 
-Every method sees parameters in two coordinates: *values*, in the user's units, and *warped* values in the unit
-cube, after the logarithm where the scale asks for it. On the thermal block that warp alone is worth a factor of
-five to ten in a regression's error.
+Every method sees parameters in two coordinates: *values*, in the user's units, and *warped* values in the
+unit cube, after the logarithm where the scale asks for it. On the thermal block that warp alone is worth a
+factor of five to ten in a regression's error.
 """
 
 from __future__ import annotations
@@ -18,9 +18,17 @@ import numpy as np
 
 from locum.arrays import Array
 from locum.exceptions import ParameterError
-from locum.parameters.distributions import Distribution, LogUniform, Uniform, distribution_from_dict
+from locum.parameters.distributions import (
+    Distribution,
+    LogUniform,
+    Normal,
+    Uniform,
+    distribution_from_dict,
+)
 
 Scale = Literal["linear", "log"]
+
+_FARTHEST = 30.0  # standard deviations: beyond, double precision cannot tell the tail from nothing
 
 
 @dataclass(frozen=True)
@@ -70,18 +78,31 @@ class Parameter:
             )
         if self.scale == "log" and self.lower <= 0:
             raise ParameterError(
-                f"{where}: range [{self.lower:g}, {self.upper:g}] goes through zero, which a log scale cannot; "
+                f"{where}: range [{self.lower:g}, {self.upper:g}] goes through zero, which a log scale "
+                "cannot; "
                 "use a positive lower end or scale: linear"
             )
+        if self.distribution is None:
+            object.__setattr__(self, "distribution", LogUniform() if self.scale == "log" else Uniform())
         if isinstance(self.density, LogUniform) and self.lower <= 0:
             raise ParameterError(
-                f"{where}: a log-uniform distribution needs a positive range, got [{self.lower:g}, {self.upper:g}]"
+                f"{where}: a log-uniform distribution needs a positive range, "
+                f"got [{self.lower:g}, {self.upper:g}]"
             )
+        if isinstance(self.density, Normal):
+            away = max(self.lower - self.density.mean, self.density.mean - self.upper)
+            if away > _FARTHEST * self.density.standard_deviation:
+                raise ParameterError(
+                    f"{where}: range [{self.lower:g}, {self.upper:g}] lies more than {_FARTHEST:g} standard "
+                    f"deviations from the mean {self.density.mean:g} of its normal distribution; "
+                    "correct one of them"
+                )
 
     @property
     def density(self) -> Distribution:
-        """The distribution, or what the scale implies where none was given."""
-        return self.distribution or (LogUniform() if self.scale == "log" else Uniform())
+        """The distribution: what the scale implies where none was given."""
+        assert self.distribution is not None
+        return self.distribution
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a manifest."""
@@ -153,9 +174,8 @@ class ParameterSpace:
         """
         offset, width = self._warped_ends
         if self.logarithmic.any():
-            with np.errstate(divide="ignore", invalid="ignore"):
-                logarithms = np.where(values > 0, np.log(np.where(values > 0, values, 1.0)), -np.inf)
-            values = np.where(self.logarithmic, logarithms, values)
+            with np.errstate(divide="ignore"):
+                values = np.where(self.logarithmic, np.log(np.maximum(values, 0.0)), values)
         return (values - offset) / width
 
     def unwarp(self, warped: Array) -> Array:
@@ -167,7 +187,7 @@ class ParameterSpace:
         return np.asarray(values)
 
     def quantile(self, probabilities: Array) -> Array:
-        """Inverse distribution function, column by column: (n, p) in [0, 1] to (n, p) values inside the range."""
+        """Inverse distribution function by column: (n, p) in [0, 1] to (n, p) values inside the range."""
         columns = [
             parameter.density.quantile(probabilities[..., j], parameter.lower, parameter.upper)
             for j, parameter in enumerate(self.parameters)
@@ -245,11 +265,13 @@ class ParameterSpace:
             matrix = np.atleast_2d(np.asarray(parameters, dtype=np.float64))
         except (TypeError, ValueError):
             raise ParameterError(
-                f"parameters: expected a mapping of {', '.join(self.names)} to numbers, got {type(parameters).__name__}"
+                f"parameters: expected a mapping of {', '.join(self.names)} to numbers, "
+                f"got {type(parameters).__name__}"
             ) from None
         if matrix.ndim != 2 or matrix.shape[1] != self.dimension:
             raise ParameterError(
-                f"parameters: expected {self.dimension} columns ({', '.join(self.names)}), got an array of shape {np.shape(parameters)}"
+                f"parameters: expected {self.dimension} columns ({', '.join(self.names)}), "
+                f"got an array of shape {np.shape(parameters)}"
             )
         return self._finite(matrix)
 
@@ -258,7 +280,8 @@ class ParameterSpace:
             row, column = np.argwhere(~np.isfinite(matrix))[0]
             where = f" (row {row})" if len(matrix) > 1 else ""
             raise ParameterError(
-                f"parameter {self.names[column]!r}{where}: expected a finite number, got {matrix[row, column]}"
+                f"parameter {self.names[column]!r}{where}: expected a finite number, "
+                f"got {matrix[row, column]}"
             )
         return matrix
 
