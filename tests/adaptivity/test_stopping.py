@@ -129,6 +129,18 @@ def test_one_bad_round_does_not_stop_the_study():
     assert not stagnates(rounds)
 
 
+def test_falling_measured_errors_are_progress_while_figures_rise():
+    """A surrogate that discovers a steep region becomes better and less sure of itself."""
+    sizes = [math.ceil(20 * GROWTH**k) for k in range(8)]
+    measured = [0.9 * 0.6 ** math.log2(n / 20) for n in sizes]
+    rounds = [
+        scripted(k, n, 2.0 * n / 20, measured=error)
+        for k, (n, error) in enumerate(zip(sizes, measured, strict=True))
+    ]
+    assert not stagnates(rounds)
+    assert stagnates([scripted(k, n, 2.0 * n / 20, measured=0.9) for k, n in enumerate(sizes)])
+
+
 def test_stagnation_after_early_progress_is_found():
     rounds = history(lambda n: max(falling(0.5)(n), 5.0), 16)
     assert not stagnates(rounds[:6])

@@ -134,17 +134,24 @@ def decide(
 
 
 def stagnates(history: Sequence[Round]) -> bool:
-    """Whether neither the level nor the share outside the domain, where it is still too high, comes down."""
+    """Whether nothing comes down any more that still has to.
+
+    That is the share outside the domain where it is too large, otherwise the measured errors, and the level.
+    Where measured errors fall the surrogate learns, even if it learns how rough the model is and its figures
+    rise.
+    """
     last = history[-1].verdict
     if math.isinf(last.ratio.q50):
         return True  # nothing can be claimed: more training cannot change that
     measures: list[Callable[[Round], float]] = []
-    if last.level > 1:
-        measures.append(lambda each: each.verdict.level)
     if last.outside > 1 - last.share_required:
         measures.append(lambda each: each.verdict.outside)
+    elif all(each.measured > 0 for each in history):
+        measures.append(lambda each: each.measured)
+    if last.level > 1 or not measures:
+        measures.append(lambda each: each.verdict.level)
     windows = _windows(history)
-    return bool(measures) and all(
+    return all(
         any(gain_per_doubling(window, measure, CERTAINTY) < LEAST_GAIN for window in windows)
         for measure in measures
     )
