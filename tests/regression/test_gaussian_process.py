@@ -60,10 +60,10 @@ def test_warm_start_is_deterministic_keeps_its_choices_and_costs_less(rod) -> No
     assert 3 * first.statistics.evaluations < cold.statistics.evaluations
 
 
-def test_kernels_are_chosen_anew_when_simulations_pass_a_power_of_one_and_a_half(rod) -> None:
-    start = fit_gaussian_processes(rod.x[:40], rod.coordinates[:40, :1], kernel="matern-3/2", degree=0).value
-    kept = fit_gaussian_processes(rod.x[:57], rod.coordinates[:57, :1], start=start)
-    anew = fit_gaussian_processes(rod.x[:58], rod.coordinates[:58, :1], start=start)  # 1.5**10 = 57.7
+def test_kernels_are_chosen_anew_when_simulations_have_doubled_from_ten(rod) -> None:
+    start = fit_gaussian_processes(rod.x[:38], rod.coordinates[:38, :1], kernel="matern-3/2", degree=0).value
+    kept = fit_gaussian_processes(rod.x[:39], rod.coordinates[:39, :1], start=start)
+    anew = fit_gaussian_processes(rod.x[:40], rod.coordinates[:40, :1], start=start)
     assert kept.statistics.kernels == ("matern-3/2",)
     assert anew.statistics.kernels != ("matern-3/2",)
 

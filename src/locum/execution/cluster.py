@@ -117,7 +117,7 @@ def open_cluster(study: Study, store: SnapshotStore, workers: int) -> Iterator[C
             n_workers=workers,
             threads_per_worker=1,
             processes=False,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             silence_logs="critical",
         ) as local,
         Client(local, set_as_default=False) as client,

@@ -27,7 +27,7 @@ from locum.regression.kernels import KERNELS
 from locum.regression.predictor import Predictor
 from locum.regression.trend import DEGREES
 
-_GROWTH_THAT_ASKS_AGAIN = 1.5
+_FIRST_RUNG = 10
 
 Fitted = TypeVar("Fitted")
 Grouping = Literal["separate", "growing"]
@@ -105,7 +105,7 @@ def fit_gaussian_processes(
         for quantities of interest, and ``growing`` 1, 1, 2, 4, 8, ..., for modes of a basis.
     start
         An earlier round's predictor: its hyper-parameters are refined from one start. Its kernels and trends
-        are kept as well, until the number of simulations passes the next power of 1.5.
+        are kept as well, until the number of simulations passes the next of 10, 20, 40, 80, ...
 
     Raises
     ------
@@ -139,14 +139,14 @@ def fit_gaussian_processes(
 def keeps_choices(start: Predictor, n: int) -> bool:
     """Whether ``n`` simulations keep the kernels and trends of an earlier round.
 
-    Choices are made anew whenever the number of simulations passes a power of 1.5, however small the steps
-    between rounds are: a trend that 15 simulations cannot bear may be the right one for 25.
+    Choices are made anew whenever the number of simulations passes 10, 20, 40, 80, ..., however small the
+    steps between rounds are: a trend that 15 simulations cannot bear may be the right one for 25.
     """
     return _rung(n) == _rung(start.n)
 
 
 def _rung(n: int) -> int:
-    return math.floor(math.log(n) / math.log(_GROWTH_THAT_ASKS_AGAIN))
+    return math.floor(math.log2(n / _FIRST_RUNG))
 
 
 def check_finite(x: Array, y: Array) -> None:
