@@ -39,8 +39,8 @@ class Scripted:
         x = SPACE.warp(values)
         return np.stack([1.0 + x[:, 0], x[:, 1] - 0.5], axis=1)
 
-    def quantity_values_and_indicators(self, values):
-        return self.quantity_values(values), self.deviations(SPACE.warp(values))
+    def quantity_indicators(self, values):
+        return self.deviations(SPACE.warp(values))
 
     def coordinates(self, field, values):
         return 1.0 + SPACE.warp(values)[:, :1]

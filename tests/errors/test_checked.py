@@ -51,9 +51,7 @@ def test_within_tolerance_needs_every_figure_below_and_the_query_inside(
 def test_a_prediction_that_is_no_number_is_never_within(scripted, monkeypatch):
     surrogate = scripted(deviations=lambda x: np.zeros((len(x), 2)))
     monkeypatch.setattr(
-        type(surrogate),
-        "quantity_values_and_indicators",
-        lambda self, values: (np.full((len(values), 2), np.nan), np.zeros((len(values), 2))),
+        type(surrogate), "quantity_values", lambda self, values: np.full((len(values), 2), np.nan)
     )
     for measure in ("absolute", "relative"):
         asked = checked(surrogate, {"highest": Tolerance(1.0, measure)})

@@ -85,8 +85,9 @@ class OutputCalibration:
 
     def figure(self, indicators: Array) -> Array:
         """Error figures for raw indicators (q,); infinite where the indicator is not a number."""
-        figures = self.factor * np.maximum(indicators, self.floor)
-        return np.where(np.isnan(figures), np.inf, figures)
+        figures = np.asarray(self.factor * np.maximum(indicators, self.floor))
+        figures[np.isnan(figures)] = np.inf
+        return figures
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,8 +174,10 @@ def calibrate(
             norm="relative, in the study's norm",
             projection=errors.projection[name],
         )
-    here = surrogate.quantity_values_and_indicators(truth.values)
-    there = surrogate.quantity_values_and_indicators(reference)
+    here, there = (
+        (surrogate.quantity_values(values), surrogate.quantity_indicators(values))
+        for values in (truth.values, reference)
+    )
     for j, (name, unit) in enumerate(description.quantities.items()):
         measure = measures.get(name, "relative")
         typical = measured_indicator(there[0][:, j], there[1][:, j], measure)

@@ -180,14 +180,8 @@ class CheckedPrediction(Prediction):
     checked: CheckedSurrogate
 
     @cached_property
-    def _quantities_and_indicators(self) -> tuple[Array, Array]:
-        return self.surrogate.quantity_values_and_indicators(self.parameters)
-
-    @cached_property
-    def _quantity_values(self) -> Array:
-        # figures need the values as well: where they came first, the values are there already
-        known = self.__dict__.get("_quantities_and_indicators")
-        return self.surrogate.quantity_values(self.parameters) if known is None else known[0]
+    def _quantity_indicators(self) -> Array:
+        return self.surrogate.quantity_indicators(self.parameters)
 
     def figure(self, name: str) -> Array:
         """The error figure of one output as an array (q,); infinite where nothing can be claimed."""
@@ -195,10 +189,8 @@ class CheckedPrediction(Prediction):
         if name in self.description.fields:
             return calibration.figure(self.surrogate.field_indicator(name, self.parameters))
         column = list(self.description.quantities).index(name)
-        values, indicators = self._quantities_and_indicators
-        return calibration.figure(
-            measured_indicator(values[:, column], indicators[:, column], calibration.measure)
-        )
+        values, indicators = self._quantity_values[:, column], self._quantity_indicators[:, column]
+        return calibration.figure(measured_indicator(values, indicators, calibration.measure))
 
     @cached_property
     def error_figures(self) -> Mapping[str, ErrorFigure]:

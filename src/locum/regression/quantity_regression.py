@@ -48,11 +48,9 @@ class QuantityPredictor:
         """Expected quantities (q, k) at inputs (q, p)."""
         return self._magnitude(x) * self.processes.mean(x)
 
-    def mean_and_deviation(self, x: Array) -> tuple[Array, Array]:
-        """Expected quantities and their standard deviations, both (q, k), at inputs (q, p)."""
-        mean, deviation = self.processes.mean_and_deviation(x)
-        magnitude = self._magnitude(x)
-        return magnitude * mean, magnitude * deviation
+    def deviation(self, x: Array) -> Array:
+        """Standard deviations of the quantities, (q, k), at inputs (q, p)."""
+        return self._magnitude(x) * self.processes.deviation(x)
 
     @property
     def inverse_lengthscales(self) -> Array:

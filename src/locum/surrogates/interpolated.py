@@ -6,7 +6,7 @@ maximum over a field is smoother in the parameters than what a truncated field w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -76,23 +76,23 @@ class InterpolatedSurrogate:
 
     def quantity_values(self, values: Array) -> Array:
         """Quantities of interest, shape (q, k)."""
-        result = np.empty((len(values), len(self.description.quantities)))
-        if self.regression is not None:
-            for rows in _blocks(len(values)):
-                result[rows] = self.regression.mean(self._warped(values[rows]))
-        return result
+        return self._in_blocks(values, lambda regression, warped: regression.mean(warped))
 
-    def quantity_values_and_indicators(self, values: Array) -> tuple[Array, Array]:
-        """Quantities of interest and the standard deviation of each, both of shape (q, k)."""
-        mean = np.empty((len(values), len(self.description.quantities)))
-        deviation = np.empty_like(mean)
-        if self.regression is not None:
-            with _one_blas_thread(len(values)):
-                for rows in _blocks(len(values)):
-                    mean[rows], deviation[rows] = self.regression.mean_and_deviation(
-                        self._warped(values[rows])
-                    )
-        return mean, deviation
+    def quantity_indicators(self, values: Array) -> Array:
+        """Standard deviation of each quantity of interest, shape (q, k)."""
+        return self._in_blocks(values, lambda regression, warped: regression.deviation(warped))
+
+    def _in_blocks(self, values: Array, ask: Callable[[QuantityPredictor, Array], Array]) -> Array:
+        """Ask the regression of the quantities for (q, k), a block of queries at a time."""
+        if self.regression is None:
+            return np.empty((len(values), 0))
+        if len(values) == 1:
+            return ask(self.regression, self._warped(values))
+        result = np.empty((len(values), len(self.description.quantities)))
+        with _one_blas_thread(len(values)):
+            for rows in _blocks(len(values)):
+                result[rows] = ask(self.regression, self._warped(values[rows]))
+        return result
 
     def coordinates(self, field: str, values: Array) -> Array:
         """Reduced coordinates, shape (q, m)."""

@@ -130,8 +130,8 @@ class Surrogate(Protocol):
         """Quantities of interest, shape (q, k)."""
         ...
 
-    def quantity_values_and_indicators(self, values: Array) -> tuple[Array, Array]:
-        """Quantities of interest and the raw indicator of each, in its unit, both of shape (q, k)."""
+    def quantity_indicators(self, values: Array) -> Array:
+        """Raw indicator of the error of each quantity, in its unit, shape (q, k)."""
         ...
 
     def coordinates(self, field: str, values: Array) -> Array:
