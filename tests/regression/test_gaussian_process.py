@@ -52,7 +52,8 @@ def test_rough_responses_get_a_rough_kernel() -> None:
 def test_warm_start_is_deterministic_keeps_its_choices_and_costs_less(rod) -> None:
     cold = fit_gaussian_processes(rod.x[:60], rod.coordinates[:60], groups="growing")
     first, second = (
-        fit_gaussian_processes(rod.x, rod.coordinates, groups="growing", start=cold.value) for _ in range(2)
+        fit_gaussian_processes(rod.x[:79], rod.coordinates[:79], groups="growing", start=cold.value)
+        for _ in range(2)
     )
     np.testing.assert_array_equal(first.value.mean(rod.x_new), second.value.mean(rod.x_new))
     assert first.statistics.kernels == cold.statistics.kernels
