@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +18,9 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, settings
 
-CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+HERE = Path(__file__).parent
+CONFIGS = HERE.parent / "configs"
+COMMAND_LIMIT = 180  # seconds, for a busy machine
 
 # Before any numerical library or Prefect is imported.
 os.environ |= dict.fromkeys(
@@ -40,12 +47,58 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(scope="session")
-def prefect_server() -> Iterator[None]:
-    """One Prefect server with an empty database for all tests that run flows, started when asked for."""
+def prefect_server() -> Iterator[str]:
+    """One Prefect server with an empty database for all tests that run flows, started when asked for; its address."""
+    from prefect.settings import PREFECT_API_URL
     from prefect.testing.utilities import prefect_test_harness
 
     with prefect_test_harness(server_startup_timeout=180):
-        yield
+        yield str(PREFECT_API_URL.value())
+
+
+@pytest.fixture(scope="session")
+def command_server() -> Iterator[subprocess.Popen[str]]:
+    """What forks a process for every command; see ``command_server.py``."""
+    command = [sys.executable, str(HERE / "command_server.py")]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as server:
+        yield server
+        assert server.stdin is not None
+        server.stdin.close()
+
+
+@pytest.fixture
+def locum(
+    command_server: subprocess.Popen[str], tmp_path: Path
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a command as people do, in the test's folder: ``locum("status", "wave.yaml", WAVE_LOG="runs.txt")``."""
+
+    def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        command = list(map(str, arguments))
+        streams = {name: tmp_path / f".{name}" for name in ("stdout", "stderr")}
+        request = {"arguments": command, "folder": str(tmp_path), "environment": environment}
+        request |= {name: str(path) for name, path in streams.items()}
+        assert command_server.stdin is not None and command_server.stdout is not None
+        command_server.stdin.write(json.dumps(request) + "\n")
+        command_server.stdin.flush()
+        if not select.select([command_server.stdout], [], [], COMMAND_LIMIT)[0]:
+            command_server.kill()
+            pytest.fail(f"locum {' '.join(command)}: no end after {COMMAND_LIMIT} seconds")
+        status = command_server.stdout.readline()
+        assert status, command_server.stderr and command_server.stderr.read()
+        texts = {name: path.read_text(encoding="utf-8") for name, path in streams.items()}
+        return subprocess.CompletedProcess(command, int(status), **texts)
+
+    return run
+
+
+@pytest.fixture
+def locum_flow(
+    locum: Callable[..., subprocess.CompletedProcess[str]], prefect_server: str
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a command that runs a flow, on the server of all tests."""
+    return partial(locum, PREFECT_API_URL=prefect_server)
 
 
 @pytest.fixture
@@ -63,6 +116,42 @@ def fin_study(tmp_path: Path) -> Callable[..., Path]:
         shutil.copy(CONFIGS / "fin.py", tmp_path)
         path = tmp_path / "fin.yaml"
         path.write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")
+        return path
+
+    return write
+
+
+WAVE = {
+    "name": "wave",
+    "seed": 3,
+    "model": {"kind": "python", "path": "wave.py:simulate", "version": "1"},
+    "parameters": {"x": {"range": [0, 1], "unit": "m"}, "y": {"range": [0, 1]}},
+    "accuracy": {"tolerance": 0.01, "confidence": 0.8, "share": 0.9},
+    "budget": {"simulations": 24},
+    "methods": {"design": {"initial": 8}, "calibration": {"simulations": 6}},
+    "execution": {"workers": 1},
+    "storage": {"folder": "study"},
+}
+
+
+@pytest.fixture
+def wave_study(tmp_path: Path) -> Callable[..., Path]:
+    """Write the smallest study, of ``wave.py``, into the test's folder; 14 simulations of microseconds.
+
+    Sections are merged in, and left out where they are None. Returns the study file.
+    """
+
+    def write(**sections: Any) -> Path:
+        study = dict(WAVE)
+        for name, section in sections.items():
+            merged = isinstance(section, dict) and isinstance(study.get(name), dict)
+            study[name] = study[name] | section if merged else section
+        shutil.copy(HERE / "wave.py", tmp_path)
+        path = tmp_path / "wave.yaml"
+        path.write_text(
+            yaml.safe_dump({k: v for k, v in study.items() if v is not None}, sort_keys=False),
+            encoding="utf-8",
+        )
         return path
 
     return write

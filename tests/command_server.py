@@ -1,0 +1,64 @@
+"""Runs ``locum`` commands, each in a process of its own that is forked from this one.
+
+This process has imported what the commands need, so that a command takes milliseconds where a fresh interpreter takes
+seconds. One JSON line on standard input asks: arguments, folder, environment, and the files that standard output and
+standard error go to. One line on standard output answers: the exit status, negative for a signal.
+"""
+
+import atexit
+import json
+import os
+import sys
+import traceback
+
+from locum.cli import main
+from locum.execution.environment import prepare_environment
+
+prepare_environment()
+
+import gpytorch  # noqa: E402, F401
+import matplotlib.pyplot  # noqa: E402, F401
+from prefect.context import refresh_global_settings_context  # noqa: E402
+
+import locum.execution.cluster  # noqa: E402
+import locum.execution.status  # noqa: E402
+import locum.flows.adapt  # noqa: E402
+import locum.reports.study_report  # noqa: E402
+import locum.reports.terminal  # noqa: E402, F401
+
+
+def become(request: dict) -> None:
+    """Turn this process into the one that was asked for."""
+    os.chdir(request["folder"])
+    os.environ.update(request["environment"])
+    refresh_global_settings_context()
+    for stream, descriptor, flags in (
+        (os.devnull, 0, os.O_RDONLY),
+        (request["stdout"], 1, os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
+        (request["stderr"], 2, os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
+    ):
+        os.dup2(os.open(stream, flags), descriptor)
+    sys.argv = ["locum", *request["arguments"]]
+
+
+def run() -> int:
+    """Run the command as the interpreter would; returns its exit status."""
+    try:
+        main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+for line in sys.stdin:
+    if not (process := os.fork()):
+        become(json.loads(line))
+        status = run()
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)  # taking apart all that was imported would cost more than the command
+    print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)

@@ -1,0 +1,43 @@
+"""A model of microseconds that does what it is told, and writes down every run where ``WAVE_LOG`` says."""
+
+import os
+import signal
+import sys
+import time
+
+import numpy as np
+
+
+def simulate(x, y, does="answer", above=0.0):
+    """A wave on a string. From x = ``above`` on it misbehaves as ``does`` says."""
+    _write_down(x, y)
+    nodes = np.linspace(0.0, 1.0, 21)
+    wave = np.sin(np.pi * nodes * (1 + 0.3 * x)) / (2 + y)
+    answer = {"coordinates": nodes, "height": wave, "top": wave[10]}
+    if x < above:
+        return answer
+    if does == "raise":
+        raise ValueError(f"no wave at x = {x:.3f}")
+    if does == "not a number":
+        return answer | {"height": np.full(21, np.nan)}
+    if does == "grow":
+        return {"coordinates": np.linspace(0.0, 1.0, 22), "height": np.zeros(22), "top": 0.0}
+    if does == "wait":
+        time.sleep(0.2)
+    if does == "hang":
+        time.sleep(600)
+    if does == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if does == "exit":
+        sys.exit(3)
+    if does == "print":
+        print("said by the model")
+        os.write(1, b"said below Python\n")
+    return answer
+
+
+def _write_down(x, y):
+    if log := os.environ.get("WAVE_LOG"):
+        descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(descriptor, f"{x!r} {y!r}\n".encode())
+        os.close(descriptor)
