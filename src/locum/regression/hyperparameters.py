@@ -31,6 +31,7 @@ NUGGETS = (1e-10, 1.0)
 
 _STARTS = ((1.0, 1e-6), (0.3, 1e-3))  # lengthscale and nugget
 _NOISE = 0.1  # a search that starts from a nugget above this finds nothing but noise
+_RESOLVED = 0.7  # leave-one-out error, below which some of the rows show what all will show
 _ITERATIONS = 60
 _WELL_DETERMINED = 1e-5  # ratio of the trend's singular values
 _RTOL = 1e-5  # of the log-likelihood per column
@@ -39,7 +40,7 @@ _RTOL = 1e-5  # of the log-likelihood per column
 @dataclass(frozen=True, eq=False)
 class _Tried:
     group: Group
-    error: float  # leave-one-out, root of the sum of squares, over the largest value
+    error: float  # leave-one-out, over what the best constant leaves: 1 explains nothing
 
 
 def _least(tried: Iterable[_Tried]) -> _Tried:
@@ -73,7 +74,7 @@ class HyperparameterSearch:
         """The kernel and trend of least leave-one-out error, refined on all rows.
 
         All kernels are tried with the richest trend, then poorer trends as long as the error falls. What
-        some of the rows cannot tell from noise may be plain with all of them, so the refinement starts from
+        some of the rows cannot tell from noise may be plain with all of them, so such a group is refined from
         the hint too.
         """
         rows = filling_rows(self._x, SEARCH_ROWS)
@@ -95,7 +96,9 @@ class HyperparameterSearch:
             best = other
         if len(rows) == len(self._x):
             return best.group
-        starts = [best.group] if hint is None else [best.group, self._allowed(hint)]
+        if best.error < _RESOLVED:
+            return self.refined(best.group)
+        starts = (best.group, short if hint is None else self._allowed(hint))
         return _least(self._tried(self._x, self._y, start) for start in starts).group
 
     def _allowed(self, group: Group) -> Group:
@@ -108,7 +111,9 @@ class HyperparameterSearch:
         group = self._maximised(x, y, start)
         whole = replace(group, columns=tuple(range(y.shape[1])))
         error, _ = conditioned(x, y, [whole]).leave_one_out()
-        norm = float(np.linalg.norm(error / (np.abs(y).max() or 1.0)))
+        scale = np.abs(y).max() or 1.0  # so that squares neither overflow nor vanish
+        variation = np.linalg.norm((y - y.mean(axis=0)) / scale) or 1.0
+        norm = float(np.linalg.norm(error / scale) / variation)
         return _Tried(group, norm if np.isfinite(norm) else np.inf)
 
     def _maximised(self, x: Array, y: Array, start: Group) -> Group:
