@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from locum import __version__
@@ -19,17 +16,18 @@ from locum.arrays import Array
 from locum.exceptions import StorageError
 from locum.snapshots.catalogue import Catalogue
 from locum.snapshots.database import Database
-from locum.snapshots.durable import PARTIAL, file_lock, told_as_storage_error
+from locum.snapshots.durable import file_lock
 from locum.snapshots.ensemble import Ensemble
+from locum.snapshots.housekeeping import make_writable, sweep_partials
 from locum.snapshots.labels import sample_labels
 from locum.snapshots.layout import Layout
+from locum.snapshots.reading import block_passes, lazy_dataset
 from locum.snapshots.record import Cost, Outcome, Purpose, SampleRecord, Written
 from locum.snapshots.verification import Problem, Progress, sample_problems, shared_problems
 
 CATALOGUE = "catalogue.db"
 _LOCKS = ".locks"
 _SAMPLE_LOCKS = 64
-_FORGOTTEN_SECONDS = 3600
 _MIB = 2**20
 
 
@@ -79,7 +77,7 @@ class SnapshotStore:
         """
         folder = Path(folder).absolute()
         if not readonly:
-            _make_writable(folder, create)
+            make_writable(folder, create, _LOCKS)
         path = folder / CATALOGUE
         if not create and catalogue_url is None and not path.exists():
             raise StorageError(f"{folder} holds no study yet; start it with `locum run`")
@@ -120,7 +118,7 @@ class SnapshotStore:
         """
         refusal = "another locum run (process {process}) is working on this study"
         with file_lock(self.folder / _LOCKS / "run.lock", refusal=refusal):
-            self._sweep()
+            sweep_partials(self.folder)
             try:
                 yield
             finally:
@@ -273,12 +271,7 @@ class SnapshotStore:
             A sample that is not done, or samples of several versions of the model.
         """
         ensemble = self._common_ensemble(records)
-        labels = sample_labels(records, ensemble.layout, self.parameter_units)
-        rows = [record.row for record in records]
-        dataset = ensemble.open_lazily().isel(sample=rows)
-        quantities = {name: label for name, label in labels.items() if label.attrs["role"] == "quantity"}
-        others = {name: label for name, label in labels.items() if name not in quantities}
-        return dataset.assign(quantities).assign_coords(others)
+        return lazy_dataset(ensemble, records, self.parameter_units)
 
     def blocks(
         self, field: str, records: Sequence[SampleRecord], nbytes: int = 256 * _MIB
@@ -300,26 +293,7 @@ class SnapshotStore:
             Each call is a fresh pass over blocks (k, *shape) that reads every chunk once. Iterating raises
             StorageError where a committed field is gone, naming the sample, or cannot be decoded.
         """
-        ensemble = self._common_ensemble(records)
-        if field not in ensemble.layout.fields:
-            raise StorageError(
-                f"{ensemble.path} has no field {field!r}; it has {', '.join(ensemble.layout.fields)}"
-            )
-
-        def one_pass() -> Iterator[Array]:
-            first = 0
-            for block in ensemble.blocks(field, [record.row for record in records], nbytes):
-                # committed fields are finite, and a chunk that is gone reads as NaN
-                gone = np.isnan(block.sum(axis=tuple(range(1, block.ndim))))
-                if gone.any():
-                    record = records[first + int(gone.argmax())]
-                    raise StorageError(
-                        f"{record}: its {field!r} is gone from {ensemble.path}; `locum verify` tells more"
-                    )
-                first += len(block)
-                yield block
-
-        return one_pass
+        return block_passes(self._common_ensemble(records), field, records, nbytes)
 
     def publish(self) -> None:
         """Bring the labels in the ensembles (identities, parameters, quantities of interest, ...) up to date.
@@ -416,27 +390,6 @@ class SnapshotStore:
             "model_version": record.version,
             "source": f"locum {__version__}",
         }
-
-    def _sweep(self) -> None:
-        """Remove what killed writers left half-written, once it is certain that nobody still writes it."""
-        ensembles = "ensemble*.zarr"
-        for path in [
-            *self.folder.glob(f".{ensembles}*{PARTIAL}"),
-            *self.folder.glob(f"{ensembles}/**/.*{PARTIAL}"),
-        ]:
-            with suppress(OSError):
-                if time.time() - path.stat().st_mtime > _FORGOTTEN_SECONDS:
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _make_writable(folder: Path, create: bool) -> None:
-    with told_as_storage_error("write to", folder):
-        if create:
-            folder.mkdir(parents=True, exist_ok=True)
-        if folder.exists():
-            probe = folder / _LOCKS
-            probe.mkdir(exist_ok=True)
-            os.utime(probe)  # asks the file system itself: permissions mean nothing to root
 
 
 @lru_cache(maxsize=16)
