@@ -28,7 +28,6 @@ from locum.snapshots.verification import Problem, Progress, sample_problems, sha
 CATALOGUE = "catalogue.db"
 _LOCKS = ".locks"
 _SAMPLE_LOCKS = 64
-_MIB = 2**20
 
 
 class SnapshotStore:
@@ -191,9 +190,8 @@ class SnapshotStore:
         if not ensemble.exists:
             planned = self._catalogue.records(ensemble=record.ensemble)
             ensemble.create(layout, len(planned), self._attributes(record))
-            fields, quantities = ensemble.layout.accept(
-                snapshot
-            )  # another worker's snapshot may have come first
+            # another worker's snapshot may have come first
+            fields, quantities = ensemble.layout.accept(snapshot)
         return Written(ensemble.write(record.row, fields, quantities), quantities)
 
     def commit(self, record: SampleRecord, written: Written, cost: Cost) -> bool:
@@ -274,7 +272,7 @@ class SnapshotStore:
         return lazy_dataset(ensemble, records, self.parameter_units)
 
     def blocks(
-        self, field: str, records: Sequence[SampleRecord], nbytes: int = 256 * _MIB
+        self, field: str, records: Sequence[SampleRecord], nbytes: int = 256 * 2**20
     ) -> Callable[[], Iterator[Array]]:
         """Make passes over one field of an ensemble that may be larger than memory.
 
