@@ -35,7 +35,7 @@ def train(study: str, overrides: list[str] | None = None, quiet: bool = False) -
     int
         Number of the version.
     """
-    with open_workspace(study, overrides or (), quiet=quiet) as work:
+    with open_workspace(study, overrides or (), create=False, quiet=quiet) as work:
         candidate = train_candidate(work)
         promote_candidate(work, candidate)
         return candidate.version.number

@@ -20,7 +20,21 @@ from hypothesis import HealthCheck, settings
 
 HERE = Path(__file__).parent
 CONFIGS = HERE.parent / "configs"
-COMMAND_LIMIT = 180  # seconds, for a busy machine
+COMMAND_LIMIT = 300  # seconds, for a busy machine
+
+Finished = subprocess.CompletedProcess[str]
+
+WAVE = {
+    "name": "wave",
+    "seed": 3,
+    "model": {"kind": "python", "path": "wave.py:simulate", "version": "1"},
+    "parameters": {"x": {"range": [0, 1], "unit": "m"}, "y": {"range": [0, 1]}},
+    "accuracy": {"tolerance": 0.01, "confidence": 0.8, "share": 0.9},
+    "budget": {"simulations": 24},
+    "methods": {"design": {"initial": 8}, "calibration": {"simulations": 6}},
+    "execution": {"workers": 1},
+    "storage": {"folder": "study"},
+}
 
 # Before any numerical library or Prefect is imported.
 os.environ |= dict.fromkeys(
@@ -48,7 +62,7 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[str]:
-    """One Prefect server with an empty database for all tests that run flows, started when asked for; its address."""
+    """One Prefect server with an empty database for all tests that run flows; its address."""
     from prefect.settings import PREFECT_API_URL
     from prefect.testing.utilities import prefect_test_harness
 
@@ -69,12 +83,10 @@ def command_server() -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.fixture
-def locum(
-    command_server: subprocess.Popen[str], tmp_path: Path
-) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run a command as people do, in the test's folder: ``locum("status", "wave.yaml", WAVE_LOG="runs.txt")``."""
+def locum(command_server: subprocess.Popen[str], tmp_path: Path) -> Callable[..., Finished]:
+    """Run a command in the test's folder: ``locum("run", "wave.yaml", WAVE_LOG="runs.txt")``."""
 
-    def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: object, **environment: str) -> Finished:
         command = list(map(str, arguments))
         streams = {name: tmp_path / f".{name}" for name in ("stdout", "stderr")}
         request = {"arguments": command, "folder": str(tmp_path), "environment": environment}
@@ -94,9 +106,7 @@ def locum(
 
 
 @pytest.fixture
-def locum_flow(
-    locum: Callable[..., subprocess.CompletedProcess[str]], prefect_server: str
-) -> Callable[..., subprocess.CompletedProcess[str]]:
+def locum_flow(locum: Callable[..., Finished], prefect_server: str) -> Callable[..., Finished]:
     """Run a command that runs a flow, on the server of all tests."""
     return partial(locum, PREFECT_API_URL=prefect_server)
 
@@ -121,37 +131,56 @@ def fin_study(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-WAVE = {
-    "name": "wave",
-    "seed": 3,
-    "model": {"kind": "python", "path": "wave.py:simulate", "version": "1"},
-    "parameters": {"x": {"range": [0, 1], "unit": "m"}, "y": {"range": [0, 1]}},
-    "accuracy": {"tolerance": 0.01, "confidence": 0.8, "share": 0.9},
-    "budget": {"simulations": 24},
-    "methods": {"design": {"initial": 8}, "calibration": {"simulations": 6}},
-    "execution": {"workers": 1},
-    "storage": {"folder": "study"},
-}
+def write_wave(folder: Path, **sections: Any) -> Path:
+    """Write the study of ``wave.py`` into a folder; sections are merged in, or left out where they are None."""
+    study = dict(WAVE)
+    for name, section in sections.items():
+        merged = isinstance(section, dict) and isinstance(study.get(name), dict)
+        study[name] = study[name] | section if merged else section
+    shutil.copy(HERE / "wave.py", folder)
+    path = folder / "wave.yaml"
+    given = {name: section for name, section in study.items() if section is not None}
+    path.write_text(yaml.safe_dump(given, sort_keys=False), encoding="utf-8")
+    return path
 
 
 @pytest.fixture
 def wave_study(tmp_path: Path) -> Callable[..., Path]:
-    """Write the smallest study, of ``wave.py``, into the test's folder; 14 simulations of microseconds.
+    """Write the smallest study into the test's folder: 14 simulations of microseconds.
 
-    Sections are merged in, and left out where they are None. Returns the study file.
+    Sections are merged in, or left out where they are None. Returns the study file.
     """
+    return partial(write_wave, tmp_path)
 
-    def write(**sections: Any) -> Path:
-        study = dict(WAVE)
-        for name, section in sections.items():
-            merged = isinstance(section, dict) and isinstance(study.get(name), dict)
-            study[name] = study[name] | section if merged else section
-        shutil.copy(HERE / "wave.py", tmp_path)
-        path = tmp_path / "wave.yaml"
-        path.write_text(
-            yaml.safe_dump({k: v for k, v in study.items() if v is not None}, sort_keys=False),
-            encoding="utf-8",
-        )
-        return path
 
-    return write
+@pytest.fixture(scope="session")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Finished]:
+    """Folder of the smallest study, run in a fresh interpreter and with no server; and what the run said."""
+    folder = tmp_path_factory.mktemp("first_run")
+    study = write_wave(folder)
+    command = [sys.executable, "-m", "locum.cli", "run", str(study)]
+    environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+    return folder, subprocess.run(
+        command, capture_output=True, text=True, timeout=COMMAND_LIMIT, env=environment
+    )
+
+
+@pytest.fixture
+def finished_study(first_run: tuple[Path, Finished], tmp_path: Path) -> Path:
+    """Copy the finished study into the test's folder; returns the study file."""
+    shutil.copytree(first_run[0], tmp_path, dirs_exist_ok=True)
+    return tmp_path / "wave.yaml"
+
+
+@pytest.fixture
+def refused(locum: Callable[..., Finished]) -> Callable[..., str]:
+    """Run a command that is refused with one sentence and exit status 2; returns the sentence."""
+
+    def run(*arguments: object, **environment: str) -> str:
+        answer = locum(*arguments, **environment)
+        assert answer.returncode == 2, answer
+        assert answer.stdout == ""
+        assert answer.stderr.startswith("locum: ") and answer.stderr.count("\n") == 1, answer.stderr
+        return answer.stderr.strip()
+
+    return run

@@ -77,10 +77,13 @@ def _emit(document: Any, as_json: bool, render: str) -> None:
 
 
 @contextmanager
-def _workspace(study: Path, overrides: list[str] | None = None, readonly: bool = True) -> Iterator[Any]:
+def _workspace(
+    study: Path, overrides: list[str] | None = None, readonly: bool = True, quiet: bool = True
+) -> Iterator[Any]:
+    """Open a study that has been run."""
     from locum.execution.workspace import open_workspace
 
-    with open_workspace(study, overrides or (), readonly=readonly) as work:
+    with open_workspace(study, overrides or (), readonly=readonly, create=False, quiet=quiet) as work:
         yield work
 
 
@@ -102,9 +105,10 @@ def run(
 
     prepare_environment()
     from locum.execution.workspace import validated
-    from locum.flows.adapt import adapt
 
     validated(study, overrides or ())
+    from locum.flows.adapt import adapt
+
     summary = adapt(study=str(study), overrides=overrides or [], retry_failed=retry_failed, quiet=quiet)
     _emit(summary, as_json, "print_summary")
     if exit_code and summary["status"]["verdict"] != "within tolerance":
@@ -124,9 +128,10 @@ def check(
 
     prepare_environment()
     from locum.execution.workspace import validated
-    from locum.flows.check import check as check_flow
 
     validated(study, overrides or ())
+    from locum.flows.check import check as check_flow
+
     document = check_flow(study=str(study), overrides=overrides or [], quiet=quiet)
     _emit(document, as_json, "print_check")
     if exit_code and document["verdict"] != "within tolerance":
@@ -143,9 +148,8 @@ def audit(
 ) -> None:
     """Run fresh simulations that nothing was tuned on, and compare the claimed coverage with the observed."""
     from locum.execution.audit import audit_champion
-    from locum.execution.workspace import open_workspace
 
-    with open_workspace(study, overrides or (), quiet=quiet) as work:
+    with _workspace(study, overrides, readonly=False, quiet=quiet) as work:
         document = audit_champion(work, n)
     _emit(document, as_json, "print_audit")
 

@@ -128,9 +128,25 @@ class Workspace:
 
 @contextmanager
 def open_workspace(
-    path: str | Path, overrides: Sequence[str] = (), *, readonly: bool = False, quiet: bool = False
+    path: str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    readonly: bool = False,
+    create: bool = True,
+    quiet: bool = False,
 ) -> Iterator[Workspace]:
     """Open a study to work on it, or, read only, to look at it.
+
+    Parameters
+    ----------
+    path, overrides
+        As for :func:`locum.study.load_study`.
+    readonly
+        Nothing will be written.
+    create
+        Make the study's folder where there is none; refuse otherwise.
+    quiet
+        No progress on standard error.
 
     Raises
     ------
@@ -138,14 +154,15 @@ def open_workspace(
         A study, model or folder that cannot be used; another ``locum run`` at work on the same folder.
     """
     study, model = validated(path, overrides)
-    if readonly and not (study.catalogue_url or study.folder.exists()):
+    create = create and not readonly
+    if not create and not (study.catalogue_url or study.folder.exists()):
         raise StudyError(f"{path}: nothing has been run yet; start with: locum run {path}")
     with ExitStack() as resources:
         store = SnapshotStore.open(
             study.folder,
             study=study.name,
             model=model.name,
-            create=not readonly,
+            create=create,
             readonly=readonly,
             catalogue_url=study.catalogue_url,
         )
