@@ -1,8 +1,9 @@
 """Runs ``locum`` commands, each in a process of its own that is forked from this one.
 
-This process has imported what the commands need, so that a command takes milliseconds where a fresh interpreter
-takes seconds. One JSON line on standard input asks: arguments, folder, environment, and the files that standard
-output and standard error go to. One line on standard output answers: the exit status, negative for a signal.
+This process has imported what the commands need, so that a command takes milliseconds where a fresh
+interpreter takes seconds. One JSON line on standard input asks: arguments, folder, environment, and the files
+that standard output and error go to. One line on standard output answers: the exit status, negative for a
+signal.
 """
 
 import atexit

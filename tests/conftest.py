@@ -132,7 +132,7 @@ def fin_study(tmp_path: Path) -> Callable[..., Path]:
 
 
 def write_wave(folder: Path, **sections: Any) -> Path:
-    """Write the study of ``wave.py`` into a folder; sections are merged in, or left out where they are None."""
+    """Write the study of ``wave.py`` into a folder; sections are merged in, or left out where None."""
     study = dict(WAVE)
     for name, section in sections.items():
         merged = isinstance(section, dict) and isinstance(study.get(name), dict)

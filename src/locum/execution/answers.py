@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import math
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -46,6 +48,8 @@ def answer_one(
     surrogate: CheckedSurrogate, parameters: Mapping[str, float], output: Path | None
 ) -> dict[str, Any]:
     """Answer one query: values, error figures, verdicts; with ``output`` its fields go to a Zarr folder."""
+    if output is not None:
+        _expect_suffix(output, ".zarr", "one answer with its fields goes to a folder")
     prediction = surrogate.predict(parameters)
     if output is not None:
         _write_fields(prediction, output)
@@ -89,20 +93,30 @@ def answer_file(surrogate: CheckedSurrogate, path: Path, output: Path | None) ->
     ------
     ParameterError
         A column that is missing or misspelt, or a value that is not a finite number, with its line.
+    StorageError
+        The answers cannot be written. A file that was there stays as it was.
     """
-    counts: dict[str, int] = {}
-    rows = 0
+    if output is not None:
+        _expect_suffix(output, ".csv", "answers to the rows of a file go to a file")
+        if output.resolve() == path.resolve():
+            raise ParameterError(f"{output}: the answers would replace the questions; choose another name")
+    counts: Counter[str] = Counter()
     with _reading(path) as source, _writing(output) as target:
         writer = csv.writer(target, lineterminator="\n")
-        for first_line, values in _blocks(surrogate, path, source):
-            if rows == 0:
+        for values in _blocks(surrogate, path, source):
+            if not counts:
                 writer.writerow(_header(surrogate))
             prediction = surrogate.predict(values)
             writer.writerows(_lines(prediction))
-            for verdict, count in zip(*np.unique(prediction.verdict, return_counts=True), strict=True):
-                counts[str(verdict)] = counts.get(str(verdict), 0) + int(count)
-            rows = first_line + len(values) - 2
-    return None if output is None else {"rows": rows, "verdicts": counts, "output": str(output)}
+            counts.update(map(str, prediction.verdict))
+        if not counts:
+            raise ParameterError(f"{path}: expected a row for every parameter set, found none")
+    return None if output is None else {"rows": counts.total(), "verdicts": counts, "output": str(output)}
+
+
+def _expect_suffix(output: Path, suffix: str, why: str) -> None:
+    if output.suffix != suffix:
+        raise ParameterError(f"{output}: {why}; choose a name that ends in {suffix}")
 
 
 def _header(surrogate: CheckedSurrogate) -> list[str]:
@@ -127,8 +141,8 @@ def _lines(prediction: CheckedPrediction) -> Iterator[list[Any]]:
         yield [*(f"{number:.10g}" for number in row), str(inside).lower(), verdict]
 
 
-def _blocks(surrogate: CheckedSurrogate, path: Path, source: IO[str]) -> Iterator[tuple[int, Array]]:
-    """Parameter values (k, p) with the line number of their first row."""
+def _blocks(surrogate: CheckedSurrogate, path: Path, source: IO[str]) -> Iterator[Array]:
+    """Parameter values (k, p), a block at a time; blank lines do not count."""
     reader = csv.reader(source)
     header = [name.strip() for name in next(reader, [])]
     names = surrogate.space.names
@@ -137,14 +151,9 @@ def _blocks(surrogate: CheckedSurrogate, path: Path, source: IO[str]) -> Iterato
         hint = f"; {unknown_name('column', close, names)}" if close else ""
         raise ParameterError(f"{path}: column {missing[0]!r} is missing{hint}")
     columns = [header.index(name) for name in names]
-    line, block = 2, []
-    for number, row in enumerate(reader, start=2):
-        block.append(_numbers(path, number, row, columns, names))
-        if len(block) == ROWS:
-            yield line, np.array(block)
-            line, block = number + 1, []
-    if block:
-        yield line, np.array(block)
+    rows = filter(None, reader)
+    while block := [_numbers(path, reader.line_num, row, columns, names) for row in islice(rows, ROWS)]:
+        yield np.array(block)
 
 
 def _numbers(
@@ -174,7 +183,10 @@ def _reading(path: Path) -> Iterator[IO[str]]:
             f"{path}: cannot be read ({error.strerror}); expected a CSV file with a column a parameter"
         ) from None
     with source:
-        yield source
+        try:
+            yield source
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ParameterError(f"{path}: expected a CSV file in UTF-8 ({error})") from None
 
 
 @contextmanager
