@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
+from threading import Thread
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -26,6 +28,16 @@ def prepare_environment() -> None:
 def single_threaded(environment: dict[str, str] | None = None) -> dict[str, str]:
     """Copy an environment with one thread for every numerical library: workers never share a core."""
     return {**(os.environ if environment is None else environment), **dict.fromkeys(THREAD_VARIABLES, "1")}
+
+
+def import_in_background(*modules: str) -> None:
+    """Import heavy modules while simulations run; whoever needs one sooner waits for it as usual."""
+
+    def load() -> None:
+        for module in modules:
+            import_module(module)
+
+    Thread(target=load, name="imports", daemon=True).start()
 
 
 def available_cores() -> int:

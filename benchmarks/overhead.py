@@ -1,0 +1,123 @@
+"""What locum costs beside the solver, with 100 simulations of one second on two workers; start-up times.
+
+    python benchmarks/overhead.py
+
+The simulation sleeps, so that the solver's time is known exactly. The Prefect server is started before the
+clock; all else counts: imports, cluster, storage, training, sweeps, acquisition, promotion, report.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from locum.execution.environment import PREFECT_DEFAULTS
+from locum.execution.workspace import open_workspace
+
+RESULTS = Path(__file__).parent / "results"
+LOCUM = [sys.executable, "-m", "locum.cli"]
+
+MODEL = """
+import time
+import numpy as np
+
+def simulate(a, b, c):
+    time.sleep(1.0)
+    x = np.linspace(0, 1, 2000)
+    times = np.linspace(0, 1, 20)
+    waves = np.sin(3 * a * x + b * times[:, None]) * np.exp(-c * x)
+    return {"coordinates": x, "times": times, "wave": 2 + waves, "mean": waves.mean(), "largest": waves.max()}
+"""
+STUDY = """
+name: sleeper
+model: {kind: python, path: "model.py:simulate"}
+parameters:
+  a: {range: [0.5, 2]}
+  b: {range: [0, 3]}
+  c: {range: [0, 2]}
+accuracy: {tolerance: 1.0e-4}
+budget: {simulations: 100}
+execution: {workers: 2}
+"""
+
+
+@contextmanager
+def prefect_server(home: str) -> Iterator[dict[str, str]]:
+    """Run a Prefect server; the environment that points to it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | PREFECT_DEFAULTS | {"PREFECT_HOME": home}
+    command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
+    server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        url = f"http://127.0.0.1:{port}/api"
+        while True:
+            try:
+                urllib.request.urlopen(f"{url}/health")
+                break
+            except OSError:
+                time.sleep(0.2)
+        yield environment | {"PREFECT_API_URL": url}
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def wall(command: list[str], environment: dict[str, str] | None = None) -> float:
+    """Seconds that a command takes."""
+    started = time.perf_counter()
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Measure, print a table, and keep it."""
+    with tempfile.TemporaryDirectory() as folder:
+        study = Path(folder) / "study.yaml"
+        study.write_text(STUDY)
+        (Path(folder) / "model.py").write_text(MODEL)
+        with prefect_server(folder) as environment:
+            wall([*LOCUM, "--help"])
+            start = wall([*LOCUM, "--help"])
+            run = wall([*LOCUM, "run", str(study), "--quiet"], environment)
+            again = wall([*LOCUM, "run", str(study), "--quiet"], environment)
+        with open_workspace(study, quiet=True) as work:
+            records = work.samples(outcome="done")
+            solver = sum(record.seconds for record in records) / work.workers
+            work.cluster.simulate(records[:10], work.progress)  # both simulation processes are ready
+            started = time.perf_counter()
+            work.cluster.simulate(records, work.progress)  # committed already: nothing is left but scheduling
+            scheduling = (time.perf_counter() - started) / len(records)
+            steps = [entry.seconds for entry in work.rounds()]
+    training = sum(step["training"] for step in steps)
+    rows = [
+        ("simulations", f"{len(records)}", ""),
+        ("solver, on two workers", f"{solver:.1f} s", ""),
+        ("whole run", f"{run:.1f} s", ""),
+        ("overhead", f"{run / solver - 1:.1%}", "10 %"),
+        (f"of which training in {len(steps)} rounds", f"{training:.1f} s", ""),
+        ("run again, nothing to do", f"{again:.1f} s", ""),
+        ("scheduling a sample", f"{1e3 * scheduling:.1f} ms", "5 ms"),
+        ("locum --help", f"{start:.2f} s", "0.5 s"),
+    ]
+    table = "\n".join(
+        ["| what | measured | limit |", "|---|---|---|", *(f"| {a} | {b} | {c} |" for a, b, c in rows)]
+    )
+    print(table)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "overhead.md").write_text(f"`python benchmarks/overhead.py`\n\n{table}\n")
+    (RESULTS / "overhead.json").write_text(json.dumps({a: b for a, b, _ in rows}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
