@@ -6,6 +6,7 @@ Commands import what they need when they run, so that ``--help`` answers at once
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,6 +88,20 @@ def _workspace(
         yield work
 
 
+def _prepare_flow(study: Path, overrides: list[str] | None, quiet: bool) -> None:
+    """Refuse what is wrong with a study at once, before Prefect is started."""
+    from locum.execution.environment import prepare_environment
+    from locum.execution.workspace import validated
+
+    prepare_environment()
+    validated(study, overrides or ())
+    if not quiet and "PREFECT_API_URL" not in os.environ:
+        print(
+            "starting Prefect's embedded server (some seconds; PREFECT_API_URL would name another)",
+            file=sys.stderr,
+        )
+
+
 @app.command()
 def run(
     study: StudyPath,
@@ -101,12 +116,7 @@ def run(
     Simulate, reduce, train, calibrate, sweep the error figure, simulate where it is largest, again. Stop it
     whenever you like, even with kill -9: run again and it goes on from the last finished sample.
     """
-    from locum.execution.environment import prepare_environment
-
-    prepare_environment()
-    from locum.execution.workspace import validated
-
-    validated(study, overrides or ())
+    _prepare_flow(study, overrides, quiet)
     from locum.flows.adapt import adapt
 
     summary = adapt(study=str(study), overrides=overrides or [], retry_failed=retry_failed, quiet=quiet)
@@ -124,12 +134,7 @@ def check(
     exit_code: ExitCode = False,
 ) -> None:
     """Sweep the champion's error figure over the whole parameter distribution and say the verdict."""
-    from locum.execution.environment import prepare_environment
-
-    prepare_environment()
-    from locum.execution.workspace import validated
-
-    validated(study, overrides or ())
+    _prepare_flow(study, overrides, quiet)
     from locum.flows.check import check as check_flow
 
     document = check_flow(study=str(study), overrides=overrides or [], quiet=quiet)

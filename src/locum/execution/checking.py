@@ -79,8 +79,8 @@ def check(work: Workspace, candidate: Candidate) -> Sweep:
     verdict = found.verdict
     work.progress.assessed(
         entry.number,
-        f"q95 {verdict.ratio.q95:.2f}, largest {verdict.ratio.max:.2f} of the tolerance (indicator); "
-        f"{verdict.share:.1%} within, {verdict.share_required:.0%} asked",
+        f"95 % quantile {verdict.ratio.q95:.2f}, largest {verdict.ratio.max:.2f} times the tolerance "
+        f"(indicator); {verdict.share:.1%} within, {verdict.share_required:.0%} asked",
     )
     return found
 
