@@ -1,1 +1,1 @@
-"""To be written."""
+"""Running studies: the workspace, clusters, simulations, the steps of the loop, progress, Prefect artifacts."""

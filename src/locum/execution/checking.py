@@ -75,7 +75,7 @@ def check(work: Workspace, candidate: Candidate) -> Sweep:
         seconds={**manifest["seconds"], "sweep": found.seconds},
         version=candidate.version.number,
     )
-    work.store.save_round(candidate.version.number, {"study": work.study.hash, "entry": entry.to_dict()})
+    work.save_round(entry, candidate.version.number)
     verdict = found.verdict
     work.progress.assessed(
         entry.number,

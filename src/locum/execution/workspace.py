@@ -122,8 +122,17 @@ class Workspace:
 
     def rounds(self) -> list[Round]:
         """History of the loop for the model and the tolerances as they are now."""
-        documents = [document for document in self.store.rounds() if document["study"] == self.study.hash]
-        return [Round.from_dict(document["entry"]) for document in documents]
+        mine = {"study": self.study.hash, "model_version": self.model.version}
+        return [
+            Round.from_dict(document["entry"])
+            for document in self.store.rounds()
+            if {key: document[key] for key in mine} == mine
+        ]
+
+    def save_round(self, entry: Round, version: int) -> None:
+        """Keep a round under the number of its version, over an earlier sweep of it."""
+        mine = {"study": self.study.hash, "model_version": self.model.version}
+        self.store.save_round(version, {**mine, "entry": entry.to_dict()})
 
 
 @contextmanager
