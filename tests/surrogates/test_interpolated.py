@@ -51,6 +51,16 @@ def test_points_that_are_running_lower_indicators_and_leave_answers(bump):
     )
 
 
+def test_what_an_acquisition_looks_at_is_that_of_the_outputs_asked_for(bump):
+    surrogate, outputs = bump.surrogate, ("temperature", "flux", "hottest", "mean_end")
+    for measure in (surrogate.surprise, surrogate.inverse_lengthscales):
+        each = np.array([measure({name}) for name in outputs])
+        assert measure(set(outputs)) == pytest.approx(each.max(axis=0))
+        assert not np.allclose(each[0], each[2])
+    error, deviation = surrogate.regression.leave_one_out()
+    assert surrogate.surprise({"mean_end"}) == pytest.approx(np.abs(error[:, 1]) / deviation[:, 1])
+
+
 @settings(max_examples=25)
 @given(q=st.integers(0, 40), seed=st.integers(0, 2**32 - 1))
 def test_queries_together_answer_as_they_do_alone(bump, q, seed):

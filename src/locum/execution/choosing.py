@@ -27,7 +27,7 @@ def decide(work: Workspace) -> Decision:
 
 
 def choose_samples(work: Workspace, candidate: Candidate, found: Sweep) -> list[SampleRecord]:
-    """Plan the next batch among the points of the sweep."""
+    """Plan the next batch among the points of the sweep; outputs without a tolerance have no say."""
     surrogate = candidate.checked.surrogate
     training = training_samples(work)
     size = batch_size(
@@ -38,16 +38,17 @@ def choose_samples(work: Workspace, candidate: Candidate, found: Sweep) -> list[
         else work.study.budget.simulations - spent(work),
         wanted=work.numbers.batch,
     )
-    metric = surrogate.inverse_lengthscales
+    asked = candidate.checked.decisive
+    metric = surrogate.inverse_lengthscales(asked)
     planned = [record for record in work.samples() if record.purpose not in ("calibration", "audit")]
     others = [record for record in planned if record.identity not in {each.identity for each in training}]
     known = np.concatenate([work.values(training), work.values(others)])
     chosen = choose_batch(
         work.space.warp(found.values) * metric,
-        relative_to_tolerance(found.figures, candidate.checked.decisive),
+        relative_to_tolerance(found.figures, asked),
         size,
         work.space.warp(known) * metric,
-        surprise=surrogate.surprise,
+        surprise=surrogate.surprise(asked),
     )
     return work.plan(found.values[chosen], "adaptive", len(work.rounds()))
 

@@ -6,7 +6,7 @@ maximum over a field is smoother in the parameters than what a truncated field w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -127,25 +127,30 @@ class InterpolatedSurrogate:
             result[rows] = np.max([each.distance(warped) for each in self._regressions], axis=0)
         return result
 
-    @property
-    def inverse_lengthscales(self) -> Array:
-        """Scale of each warped parameter, shape (p,): the finest over all regressions."""
-        return np.asarray(np.max([each.inverse_lengthscales for each in self._regressions], axis=0))
+    def inverse_lengthscales(self, outputs: Collection[str]) -> Array:
+        """Scale of each warped parameter, shape (p,): the finest over the regressions of these outputs."""
+        return np.asarray(
+            np.max([each.inverse_lengthscales for each in self._regressions_of(outputs)], axis=0)
+        )
 
-    @property
-    def surprise(self) -> Array:
+    def surprise(self, outputs: Collection[str]) -> Array:
         """Leave-one-out error of each training sample over its expected deviation, shape (n,).
 
-        The largest over the fields and the quantities of interest.
+        The largest over these outputs.
         """
         ratios = []
-        for field in self.fields.values():
-            error, deviation = field.regression.leave_one_out()
+        for regression in self._regressions_of(outputs):
+            error, deviation = regression.leave_one_out()
             ratios.append(np.linalg.norm(error, axis=1) / np.linalg.norm(deviation, axis=1).clip(_SMALLEST))
-        if self.regression is not None:
-            error, deviation = self.regression.leave_one_out()
-            ratios += list((np.abs(error) / deviation.clip(_SMALLEST)).T)
         return np.asarray(np.max(ratios, axis=0))
+
+    def _regressions_of(self, outputs: Collection[str]) -> list[CoordinatePredictor]:
+        """One for each output."""
+        fields = [field.regression for name, field in self.fields.items() if name in outputs]
+        if self.regression is None:
+            return fields
+        asked = [j for j, name in enumerate(self.description.quantities) if name in outputs]
+        return [*fields, *map(self.regression.column, asked)]
 
     @property
     def _regressions(self) -> list[CoordinatePredictor | QuantityPredictor]:

@@ -9,7 +9,7 @@ Shapes: q queries, p parameters, k quantities, m reduced coordinates of a field.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
@@ -154,14 +154,18 @@ class Surrogate(Protocol):
         """Distance to the nearest training sample in the metric of the regression, shape (q,)."""
         ...
 
-    @property
-    def inverse_lengthscales(self) -> Array:
-        """What warped parameters are multiplied by before an acquisition measures distances, shape (p,)."""
+    def inverse_lengthscales(self, outputs: Collection[str]) -> Array:
+        """What warped parameters are multiplied by before an acquisition measures distances, shape (p,).
+
+        The finest over these outputs.
+        """
         ...
 
-    @property
-    def surprise(self) -> Array:
-        """Leave-one-out error of each training sample over its expected deviation, shape (n,)."""
+    def surprise(self, outputs: Collection[str]) -> Array:
+        """Leave-one-out error of each training sample over its expected deviation, shape (n,).
+
+        The largest over these outputs.
+        """
         ...
 
     def conditioned_on(self, values: Array) -> Self:
