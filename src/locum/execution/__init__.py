@@ -1,1 +1,1 @@
-"""Running studies: the workspace, clusters, simulations, the steps of the loop, progress, Prefect artifacts."""
+"""Running studies: workspace, cluster, simulations, the steps of the loop, progress, Prefect artifacts."""
