@@ -62,10 +62,23 @@ KERNELS: Mapping[str, Callable[[Array], Array]] = {
 """From the smoothest to the roughest: squared scaled distances, any shape, to correlations."""
 
 
+def kernel_slope(name: str, squared_distance: Array) -> Array:
+    """Derivative of a kernel with respect to the squared scaled distance, any shape."""
+    if name == "rbf":
+        return -0.5 * np.exp(-0.5 * squared_distance)
+    if name == "rational-quadratic":
+        base = 1.0 + squared_distance / (2 * SHAPE_OF_RATIONAL_QUADRATIC)
+        return -0.5 * base ** -(SHAPE_OF_RATIONAL_QUADRATIC + 1)
+    if name == "matern-3/2":
+        return -1.5 * np.exp(-np.sqrt(3.0 * squared_distance))
+    distance = np.sqrt(5.0 * squared_distance)
+    return -5.0 / 6.0 * (1.0 + distance) * np.exp(-distance)
+
+
 def gpytorch_kernel(name: str, dimension: int) -> gpytorch.kernels.Kernel:
     """The same kernel for training, in float64, one lengthscale a parameter.
 
-    Its only trainable parameter, ``raw_lengthscale`` (1, p), is the logarithm of the lengthscales.
+    Its parameter ``raw_lengthscale`` (1, p) is the logarithm of the lengthscales.
     """
     import gpytorch
     import torch
@@ -77,7 +90,6 @@ def gpytorch_kernel(name: str, dimension: int) -> gpytorch.kernels.Kernel:
     elif name == "rational-quadratic":
         kernel = gpytorch.kernels.RQKernel(**options).double()
         kernel.initialize(alpha=SHAPE_OF_RATIONAL_QUADRATIC)
-        kernel.raw_alpha.requires_grad_(False)
     else:
         kernel = gpytorch.kernels.MaternKernel({"matern-5/2": 2.5, "matern-3/2": 1.5}[name], **options)
     return kernel.double()
