@@ -53,8 +53,14 @@ def sweep(work: Workspace, checked: CheckedSurrogate, number: int) -> Sweep:
     prediction = checked.predict(values)
     figures = {name: prediction.figure(name) for name in checked.description.outputs}
     accuracy = work.study.accuracy
+    # as the study asks today: a champion may have been trained for other tolerances
+    asked = work.study.tolerances(checked.description.fields, checked.description.quantities)
     verdict = assess(
-        figures, checked.decisive, prediction.in_domain, confidence=accuracy.confidence, share=accuracy.share
+        figures,
+        {name: tolerance.value for name, tolerance in asked.items()},
+        prediction.in_domain,
+        confidence=accuracy.confidence,
+        share=accuracy.share,
     )
     return Sweep(values, figures, prediction.in_domain, verdict, time.perf_counter() - started)
 
