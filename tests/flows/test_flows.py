@@ -40,7 +40,7 @@ def task_names() -> set[str]:
 
 
 def test_adapt_ends_within_tolerance_and_shows_its_steps_and_artifacts(adapted) -> None:
-    study, summary = adapted
+    _, summary = adapted
     assert summary["decision"] == "within tolerance"
     assert summary["simulated"]["done"] >= 14
     assert Path(summary["report"]).is_file()
