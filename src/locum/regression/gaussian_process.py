@@ -8,7 +8,6 @@ with the least leave-one-out error.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -26,8 +25,6 @@ from locum.regression.conditioning import Group
 from locum.regression.kernels import KERNELS
 from locum.regression.predictor import Predictor
 from locum.regression.trend import DEGREES
-
-_FIRST_RUNG = 10
 
 Fitted = TypeVar("Fitted")
 Grouping = Literal["separate", "growing"]
@@ -104,8 +101,8 @@ def fit_gaussian_processes(
         Sizes of the groups of consecutive columns that share a correlation; ``separate`` is one column each,
         for quantities of interest, and ``growing`` 1, 1, 2, 4, 8, ..., for modes of a basis.
     start
-        An earlier round's predictor: its hyper-parameters are refined from one start. Its kernels and trends
-        are kept as well, until the number of simulations passes the next of 10, 20, 40, 80, ...
+        An earlier predictor. Its hyper-parameters are where the search starts from as well; of as many
+        simulations, its kernels and trends are kept, and only refined.
 
     Raises
     ------
@@ -137,16 +134,12 @@ def fit_gaussian_processes(
 
 
 def keeps_choices(start: Predictor, n: int) -> bool:
-    """Whether ``n`` simulations keep the kernels and trends of an earlier round.
+    """Whether an earlier fit's kernels and trends still stand: only where it knew as many simulations.
 
-    Choices are made anew whenever the number of simulations passes 10, 20, 40, 80, ..., however small the
-    steps between rounds are: a trend that 15 simulations cannot bear may be the right one for 25.
+    Choices of a few simulations are poor ones for some more: a function that 10 simulations call rough, 14
+    may show to be a parabola. Keeping them made errors of a smooth model grow while simulations were added.
     """
-    return _rung(n) == _rung(start.n)
-
-
-def _rung(n: int) -> int:
-    return math.floor(math.log2(n / _FIRST_RUNG))
+    return n == start.n
 
 
 def check_finite(x: Array, y: Array) -> None:
