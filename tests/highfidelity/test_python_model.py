@@ -158,7 +158,7 @@ def test_a_path_that_leads_nowhere_is_named(tmp_path: Path, path: str, message: 
 
 def test_a_function_without_a_space_says_so(tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text(BY_NAME)
-    with pytest.raises(ModelError, match="needs the study's parameters"):
+    with pytest.raises(ModelError, match="a function needs parameters in the study"):
         load_python_model("model.py:beam", folder=tmp_path)
 
 
