@@ -184,3 +184,9 @@ def refused(locum: Callable[..., Finished]) -> Callable[..., str]:
         return answer.stderr.strip()
 
     return run
+
+
+@pytest.fixture
+def refused_flow(refused: Callable[..., str], prefect_server: str) -> Callable[..., str]:
+    """As ``refused``, for commands that run a flow on the server of all tests."""
+    return partial(refused, PREFECT_API_URL=prefect_server)

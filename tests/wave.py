@@ -8,13 +8,22 @@ import time
 import numpy as np
 
 
+MISCHIEF = ("raise", "not a number", "grow", "hang", "die", "exit")
+
+
 def simulate(x, y, does="answer", above=0.0):
-    """A wave on a string. From x = ``above`` on it misbehaves as ``does`` says."""
+    """A wave on a string. From x = ``above`` on it misbehaves as ``does`` says.
+
+    "everything" does each mischief in a sixteenth of the range of x, the last six.
+    """
     _write_down(x, y)
     nodes = np.linspace(0.0, 1.0, 21)
     wave = np.sin(np.pi * nodes * (1 + 0.3 * x)) / (2 + y)
     answer = {"coordinates": nodes, "height": wave, "top": wave[10]}
-    if x < above:
+    if does == "everything":
+        sixteenth = int(16 * x)
+        does = MISCHIEF[sixteenth - 10] if sixteenth >= 10 else "print"
+    elif x < above:
         return answer
     if does == "raise":
         raise ValueError(f"no wave at x = {x:.3f}")

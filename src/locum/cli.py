@@ -38,6 +38,8 @@ Exit status: 0 done; 1 with --exit-code when over tolerance; 2 something is wron
 """,
 )
 
+INTERRUPTED, BROKEN_PIPE = 130, 141  # exit statuses, as of a shell
+
 StudyPath = Annotated[Path, typer.Argument(help="The study's YAML file.", show_default=False)]
 Overrides = Annotated[
     list[str] | None,
@@ -89,7 +91,7 @@ def _workspace(
 
 
 def _prepare_flow(study: Path, overrides: list[str] | None, quiet: bool) -> None:
-    """Refuse what is wrong with a study at once, before Prefect is started."""
+    """Refuse what is wrong with a study at once, then see to it that Prefect answers."""
     from locum.execution.environment import prepare_environment
     from locum.execution.workspace import validated
 
@@ -100,6 +102,9 @@ def _prepare_flow(study: Path, overrides: list[str] | None, quiet: bool) -> None
             "starting Prefect's embedded server (some seconds; PREFECT_API_URL would name another)",
             file=sys.stderr,
         )
+    from locum.execution.prefect_server import ensure_server
+
+    ensure_server()
 
 
 @app.command()
@@ -288,16 +293,22 @@ def schema() -> None:
 def main() -> None:
     """Run the command; a user's mistake ends in one sentence and exit status 2."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except LocumError as error:
         print(f"locum: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("locum: interrupted; every finished simulation is kept, run again to go on", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(141)
+    except BrokenPipeError:  # as in `locum status | true`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(BROKEN_PIPE)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            print(
+                "locum: interrupted; every finished simulation is kept, run again to go on", file=sys.stderr
+            )
+        raise
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from importlib import import_module
 from threading import Thread
 
@@ -34,8 +35,9 @@ def import_in_background(*modules: str) -> None:
     """Import heavy modules while simulations run; whoever needs one sooner waits for it as usual."""
 
     def load() -> None:
-        for module in modules:
-            import_module(module)
+        with suppress(Exception):  # whoever needs the module will be told
+            for module in modules:
+                import_module(module)
 
     Thread(target=load, name="imports", daemon=True).start()
 
