@@ -1,0 +1,189 @@
+"""Do the shipped studies end within tolerance, and is the coverage that they claim observed?
+
+Each study is run to its end and then audited, by the commands that a user types, in a folder of its own:
+
+    locum run STUDY --set seed=SEED
+    locum audit STUDY -n 200 --set seed=SEED
+
+An audit simulates 200 fresh draws from the parameter distribution. Limits: the claimed 95 % lies in the
+binomial interval of what the audit observes, and the share of silent misses (answers marked within tolerance
+that are not) stays below 5 %. One audit may miss a right claim: given its calibration simulations, the
+coverage of one surrogate is a Beta variable around the claim, so with n of them and 200 audited answers a
+right claim lies in the interval in 80 % (n = 100) or 88 % (n = 199) of the audits. What all seeds of a study
+observe together tells more.
+
+    python benchmarks/coverage.py [STUDY ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from locum.errors import binomial_interval
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+RESULTS = Path(__file__).parent / "results"
+SEEDS = {
+    "thermal_block": (1, 2, 3, 4, 5, 6),
+    "self_heating": (1, 2, 3, 4, 5, 6),
+    "fin": (1, 2, 3),
+    "cooled_blade": (1,),
+}
+AUDITED = 200
+
+
+@dataclass(frozen=True)
+class Run:
+    """How one run of a study ended, and how many of its answers an audit found wrong."""
+
+    study: str
+    seed: int
+    decision: str
+    training: int
+    calibration: int
+    seconds: float
+    within: int
+    silent_misses: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One output of one audit; ``sharpness`` is the median of error figure over true error."""
+
+    study: str
+    seed: int
+    output: str
+    covered: int
+    audited: int
+    lower: float
+    upper: float
+    inside: bool
+    sharpness: float
+
+
+def locum(*arguments: str) -> dict[str, Any]:
+    """What a command of locum prints with ``--json``."""
+    command = [str(Path(sys.executable).with_name("locum")), *arguments, "--json", "--quiet"]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)
+
+
+def audited(study: str, seed: int, folder: Path) -> tuple[Run, list[Row]]:
+    path = str(CONFIGS / f"{study}.yaml")
+    options = ("--set", f"seed={seed}", "--set", f"storage.folder={folder}")
+    started = time.perf_counter()
+    summary = locum("run", path, *options)
+    seconds = time.perf_counter() - started
+    audit = locum("audit", path, "-n", str(AUDITED), *options)
+    calibration = summary["status"]["coverage"]["calibration"]
+    run = Run(
+        study=study,
+        seed=seed,
+        decision=summary["decision"],
+        training=summary["status"]["simulations"]["done"] - calibration,
+        calibration=calibration,
+        seconds=seconds,
+        within=audit["within"]["count"],
+        silent_misses=audit["silent_misses"]["count"],
+    )
+    rows = [
+        Row(
+            study=study,
+            seed=seed,
+            output=name,
+            covered=output["observed"]["count"],
+            audited=output["observed"]["n"],
+            lower=output["observed"]["interval"][0],
+            upper=output["observed"]["interval"][1],
+            inside=output["claim_inside"],
+            sharpness=output["sharpness"],
+        )
+        for name, output in audit["outputs"].items()
+    ]
+    print(run, *rows, sep="\n", flush=True)
+    return run, rows
+
+
+def report(runs: list[Run], rows: list[Row]) -> str:
+    lines = [
+        "| study | seed | ended | training | calibration | run, s | marked within | silent misses |",
+        "|---" * 8 + "|",
+    ]
+    lines += [
+        f"| {r.study} | {r.seed} | {r.decision} | {r.training} | {r.calibration} | {r.seconds:.0f} "
+        f"| {r.within} of {AUDITED} | {r.silent_misses} |"
+        for r in runs
+    ]
+    lines += [
+        "\n| study | seed | output | observed | interval | 95 % inside | figure over error, median |",
+        "|---" * 7 + "|",
+    ]
+    lines += [
+        f"| {r.study} | {r.seed} | {r.output} | {r.covered / r.audited:.3f} | {r.lower:.3f} to {r.upper:.3f} "
+        f"| {'yes' if r.inside else 'no'} | {r.sharpness:.1f} |"
+        for r in rows
+    ]
+    lines += [
+        "\nAll seeds together:\n",
+        "| study | output | audits | 95 % inside | observed | interval | silent misses |",
+        "|---" * 7 + "|",
+    ]
+    for study, output in dict.fromkeys((r.study, r.output) for r in rows):
+        mine = [r for r in rows if (r.study, r.output) == (study, output)]
+        covered, n = sum(r.covered for r in mine), sum(r.audited for r in mine)
+        lower, upper = binomial_interval(covered, n)
+        marked = sum(r.within for r in runs if r.study == study)
+        missed = sum(r.silent_misses for r in runs if r.study == study)
+        lines.append(
+            f"| {study} | {output} | {len(mine)} | {sum(r.inside for r in mine)} | {covered / n:.3f} "
+            f"| {lower:.3f} to {upper:.3f} | {missed} of {marked} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Claimed against observed coverage of the shipped studies.")
+    parser.add_argument("studies", nargs="*", default=list(SEEDS), metavar="STUDY")
+    studies = parser.parse_args().studies
+    runs: list[Run] = []
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for study in studies:
+            for seed in SEEDS[study]:
+                run, outputs = audited(study, seed, Path(folder) / f"{study}-{seed}")
+                runs.append(run)
+                rows += outputs
+    text = report(runs, rows)
+    print(text)
+    machine = {
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "versions": {"python": platform.python_version(), "numpy": np.__version__},
+    }
+    content = {
+        "machine": machine,
+        "runs": [asdict(each) for each in runs],
+        "rows": [asdict(each) for each in rows],
+    }
+    (RESULTS / "coverage.json").write_text(json.dumps(content, indent=1) + "\n")
+    (RESULTS / "coverage.md").write_text(
+        f"# Claimed and observed coverage\n\n`python benchmarks/coverage.py` on {machine['cores']} shared "
+        f"cores: every shipped study run to its end, then audited with {AUDITED} fresh simulations.\n\n"
+        f"{text}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
