@@ -267,7 +267,7 @@ def main() -> None:
     (RESULTS / "gaussian_process.json").write_text(json.dumps(content, indent=1) + "\n")
     (RESULTS / "gaussian_process.md").write_text(
         f"# Gaussian processes\n\n`python benchmarks/gaussian_process.py` on {machine['cores']} shared cores "
-        f"({machine['processor']}), one BLAS thread, beside other work: ratios count.\n\n{text}\n"
+        f"({machine['processor']}), one BLAS thread: ratios count.\n\n{text}\n"
     )
 
 
