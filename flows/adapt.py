@@ -9,7 +9,7 @@ from typing import Any
 
 from prefect import flow
 
-from locum.execution.artifacts import publish_convergence, publish_report
+from locum.execution.artifacts import publish_convergence, publish_report, publish_verdict
 from locum.execution.choosing import choose_samples, decide, exhausted
 from locum.execution.environment import import_in_background
 from locum.execution.sampling import first_samples, retry_failures
@@ -65,4 +65,6 @@ def adapt(
             simulate_batch(work, records)
         report = write_study_report(work)
         publish_report(work, report)
-        return summary_document(work, decision, report, before)
+        summary = summary_document(work, decision, report, before)
+        publish_verdict(work, summary["status"], decision.advice)
+        return summary

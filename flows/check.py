@@ -9,7 +9,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.deployments import run_deployment
 
 from locum.execution import checking
-from locum.execution.artifacts import publish_check
+from locum.execution.artifacts import publish_verdict
 from locum.execution.candidate import Candidate
 from locum.execution.status import check_document
 from locum.execution.workspace import Workspace, open_workspace
@@ -44,7 +44,7 @@ def check(
         champion = work.champion
         found = checking.sweep(work, champion.checked, champion.version.number)
         document = check_document(work, found, champion.version.number)
-        publish_check(work, document)
+        publish_verdict(work, document)
     if adapt_with and document["verdict"] != "within tolerance":
         run_deployment(adapt_with, parameters={"study": study, "overrides": overrides}, timeout=0)
     return document

@@ -1,4 +1,4 @@
-"""Folders of another study or a newer format, read-only or full: one sentence, and nothing in them is lost."""
+"""Folders of another study or a newer format, read-only or full: one sentence, and nothing is lost."""
 
 from __future__ import annotations
 

@@ -1,120 +1,134 @@
-"""The flows against a real Prefect server: what its pages show, and that the catalogue alone is the truth."""
+"""Flows on a real Prefect server: what its pages show, and what its deployments do."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def adapted(wave_study: Callable[..., Path], prefect_server: str) -> tuple[Path, dict[str, Any]]:
-    from locum.flows.adapt import adapt
-
-    study = wave_study()
-    return study, adapt(study=str(study), quiet=True)
-
-
-def artifacts() -> dict[str, Any]:
+def client(prefect_server: str) -> Iterator[Any]:
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
-        found = client.request("POST", "/artifacts/latest/filter", json={}).json()
-    return {artifact["key"]: artifact for artifact in found}
+        yield client
 
 
-def task_names() -> set[str]:
-    from prefect.client.orchestration import get_client
+def newest(client, flow: str, study: Path):
+    """The newest run of a flow for a study."""
+    from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+    from prefect.client.schemas.sorting import FlowRunSort
 
-    with get_client(sync_client=True) as client:
-        runs = client.request("POST", "/task_runs/filter", json={"limit": 200}).json()
-    return {run["name"].rsplit("-", 1)[0] for run in runs}
-
-
-def test_adapt_ends_within_tolerance_and_shows_its_steps_and_artifacts(adapted) -> None:
-    _, summary = adapted
-    assert summary["decision"] == "within tolerance"
-    assert summary["simulated"]["done"] >= 14
-    assert Path(summary["report"]).is_file()
-    assert {
-        "simulate a batch",
-        "train a candidate",
-        "sweep the error figure",
-        "promote through the gate",
-    } <= task_names()
-    shown = artifacts()
-    assert shown["wave-convergence"]["type"] == "table"
-    assert "report.html" in str(shown["wave-report"]["data"])
-
-
-def test_adapt_on_a_finished_study_simulates_nothing_and_keeps_its_version(adapted) -> None:
-    from locum.flows.adapt import adapt
-
-    study, first = adapted
-    again = adapt(study=str(study), quiet=True)
-    assert again["simulated"] == {"done": 0, "failed": 0}
-    assert again["status"]["champion"] == first["status"]["champion"]
-    assert again["status"]["error_figure"] == first["status"]["error_figure"]
-
-
-def test_check_says_the_verdict_and_starts_adapt_only_when_over_tolerance(adapted, monkeypatch) -> None:
-    import locum.flows.check as module
-
-    started: list[tuple[str, dict[str, Any]]] = []
-    monkeypatch.setattr(
-        module, "run_deployment", lambda name, parameters, timeout: started.append((name, parameters))
+    runs = client.read_flow_runs(
+        flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])), sort=FlowRunSort.EXPECTED_START_TIME_DESC
     )
-    study, _ = adapted
-    document = module.check(study=str(study), adapt_with="adapt/adapt", quiet=True)
-    assert document["verdict"] == "within tolerance"
-    assert started == []
-    assert "within tolerance" in artifacts()["wave-verdict"]["data"]
-    stricter = ["accuracy.tolerance=1e-9"]
-    document = module.check(study=str(study), overrides=stricter, adapt_with="adapt/adapt", quiet=True)
-    assert document["verdict"] == "over tolerance"
-    assert started == [("adapt/adapt", {"study": str(study), "overrides": stricter})]
+    return next(run for run in runs if run.parameters["study"] == str(study))
 
 
-def test_simulate_then_train_make_the_version_that_adapt_begins_with(
-    wave_study, prefect_server, tmp_path
+def artifacts(client, run) -> dict[str, Any]:
+    """Artifacts of a flow run and of its tasks, by key."""
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+
+    mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
+    return {artifact.key: artifact for artifact in client.read_artifacts(artifact_filter=mine)}
+
+
+def test_a_run_shows_its_tasks_its_convergence_and_the_way_to_the_report(
+    client, locum_flow, finished_study
 ) -> None:
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    answer = locum_flow("run", finished_study, "-q")
+    assert answer.returncode == 0, answer.stderr
+    run = newest(client, "adapt", finished_study)
+    assert run.state.is_completed() and run.name == f"adapt {finished_study}"
+    tasks = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run.id])))
+    names = {task.name.rsplit("-", 1)[0] for task in tasks}
+    assert names == {"train a candidate", "sweep the error figure", "promote through the gate"}
+    shown = artifacts(client, run)
+    assert {key: artifact.type for key, artifact in shown.items()} == {
+        "wave-convergence": "table",
+        "wave-verdict": "markdown",
+        "wave-report": "markdown",
+    }
+    assert "share within" in shown["wave-convergence"].data
+    assert (finished_study.parent / "study" / "report.html").as_uri() in shown["wave-report"].data
+
+
+def test_a_check_shows_its_verdict_and_writes_nothing(client, locum_flow, finished_study) -> None:
+    catalogue = finished_study.parent / "study" / "catalogue.db"
+    before = catalogue.read_bytes()
+    answer = locum_flow("check", finished_study, "-q", "--exit-code")
+    assert answer.returncode == 0, answer.stderr
+    (verdict,) = artifacts(client, newest(client, "check", finished_study)).values()
+    assert verdict.type == "markdown" and "wave: within tolerance" in verdict.data
+    assert catalogue.read_bytes() == before
+    over = locum_flow("check", finished_study, "-q", "--exit-code", "--set", "accuracy.tolerance=1e-6")
+    assert (over.returncode, over.stderr) == (1, "") and "over tolerance" in over.stdout
+
+
+def test_simulations_and_training_run_as_flows_of_their_own(prefect_server, wave_study) -> None:
     from locum.flows.simulate import simulate
     from locum.flows.train import train
 
-    study = wave_study()
-    assert simulate(study=str(study), quiet=True) == 14
-    assert train(study=str(study), quiet=True) == 1
-    assert train(study=str(study), quiet=True) == 1  # nothing new to learn from
+    study = str(wave_study())
+    assert simulate(study, quiet=True) == 14
+    assert simulate(study, quiet=True) == 14
+    assert train(study, quiet=True) == 1
+    assert train(study, quiet=True) == 1
 
 
-def test_the_deployments_deploy_with_a_nightly_check(prefect_server: str, tmp_path: Path) -> None:
-    shutil.copy(ROOT / "prefect.yaml", tmp_path)
-    shutil.copytree(ROOT / "flows", tmp_path / "flows", ignore=shutil.ignore_patterns("__pycache__"))
+@pytest.fixture(scope="module")
+def deployed(prefect_server: str) -> None:
+    """Deploy what prefect.yaml describes, as people do."""
     environment = os.environ | {"PREFECT_API_URL": prefect_server}
-    prefect = [sys.executable, "-m", "prefect"]
     for arguments in (
-        ["work-pool", "create", "local", "--type", "process"],
-        ["--no-prompt", "deploy", "--all"],
+        ("work-pool", "create", "local", "--type", "process"),
+        ("--no-prompt", "deploy", "--all"),
     ):
-        done = subprocess.run(
-            [*prefect, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+        command = [sys.executable, "-m", "prefect", *arguments]
+        answer = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert answer.returncode == 0, answer.stdout + answer.stderr
 
-    from prefect.client.orchestration import get_client
 
-    with get_client(sync_client=True) as client:
-        check = client.read_deployment_by_name("check/check")
-        adapt = client.read_deployment_by_name("adapt/adapt")
+def test_deployments_are_there_one_run_at_a_time_and_check_every_night(client, deployed) -> None:
+    adapt = client.read_deployment_by_name("adapt/adapt")
+    check = client.read_deployment_by_name("check/check")
+    assert not adapt.schedules
     assert [schedule.schedule.cron for schedule in check.schedules] == ["0 2 * * *"]
     assert check.parameters["adapt_with"] == "adapt/adapt"
-    assert adapt.schedules == []
-    assert adapt.global_concurrency_limit is None or adapt.global_concurrency_limit.limit == 1
+    assert {each.global_concurrency_limit.limit for each in (adapt, check)} == {1}
+    for deployment in (adapt, check):
+        assert (ROOT / deployment.parameters["study"]).is_file()
+        assert (ROOT / deployment.entrypoint.split(":")[0]).is_file()
+
+
+def test_a_check_over_tolerance_starts_the_loop_and_one_within_does_not(
+    client, deployed, finished_study
+) -> None:
+    from locum.flows.check import check
+
+    def started() -> list[Any]:
+        from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
+
+        mine = DeploymentFilter(name=DeploymentFilterName(any_=["adapt"]))
+        return client.read_flow_runs(deployment_filter=mine)
+
+    check(str(finished_study), adapt_with="adapt/adapt", quiet=True)
+    assert not started()
+    overrides = ["accuracy.tolerance=1e-6"]
+    document = check(str(finished_study), overrides, adapt_with="adapt/adapt", quiet=True)
+    assert document["verdict"] == "over tolerance"
+    (run,) = started()
+    assert run.state.is_scheduled()
+    assert run.parameters == {"study": str(finished_study), "overrides": overrides}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +36,16 @@ def publish_convergence(work: Workspace) -> None:
     )
 
 
-def publish_check(work: Workspace, document: dict[str, Any]) -> None:
-    """Show the verdict."""
+def publish_verdict(work: Workspace, document: Mapping[str, Any], advice: str = "") -> None:
+    """Show the verdict of a status or a check, and what to do about it."""
     share = (
         f"{document['share_within']:.2%} of the parameter distribution within tolerance, "
         f"{document['share_required']:.0%} required"
     )
     create_markdown_artifact(
         key=artifact_key(work.study.name, "verdict"),
-        markdown=f"## {work.study.name}: {document['verdict']}\n\n{share}.",
-        description="Verdict of the last check",
+        markdown=f"## {work.study.name}: {document['verdict']}\n\n{share}.\n\n{advice}".strip(),
+        description="Verdict of the last sweep",
     )
 
 

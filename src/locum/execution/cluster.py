@@ -20,6 +20,8 @@ from locum.execution.simulation_process import SimulationProcess
 from locum.snapshots import Cost, SampleRecord, SnapshotStore
 from locum.study import Study
 
+ONLY_HERE = "127.0.0.1:0"  # Dask always listens somewhere: on this machine only, on any free port
+
 
 class Watcher(Protocol):
     """Whoever watches simulations finish."""
@@ -117,7 +119,8 @@ def open_cluster(study: Study, store: SnapshotStore, workers: int) -> Iterator[C
             n_workers=workers,
             threads_per_worker=1,
             processes=False,
-            dashboard_address="127.0.0.1:0",
+            dashboard_address=ONLY_HERE,
+            worker_dashboard_address=ONLY_HERE,
             silence_logs="critical",
         ) as local,
         Client(local, set_as_default=False) as client,

@@ -1,0 +1,68 @@
+"""Training, checking and promotion of one study: what is registered, remembered and refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from locum.execution.candidate import Candidate
+from locum.execution.checking import check
+from locum.execution.promotion import promote
+from locum.execution.sampling import calibration_samples, training_samples
+from locum.execution.status import status_document
+from locum.execution.training import checked_surrogate, train, training_data
+from locum.execution.workspace import open_workspace
+from locum.surrogates import train_interpolated
+
+
+def test_training_again_on_the_same_simulations_loads_what_is_there(finished_work) -> None:
+    before = finished_work.registry.versions()
+    assert train(finished_work).version.number == before[-1].number
+    assert finished_work.registry.versions() == before
+
+
+def test_a_worse_candidate_does_not_pass_the_gate(finished_work) -> None:
+    champion = finished_work.champion
+    data = training_data(finished_work, training_samples(finished_work)[:6])
+    poor = train_interpolated(data, finished_work.study.interpolated_options()).surrogate
+    manifest = {**champion.version.manifest, "training": 6, "training_set_hash": "of six"}
+    checked = checked_surrogate(finished_work, poor, calibration_samples(finished_work), manifest)
+    candidate = Candidate(finished_work.registry.register(checked.save, manifest), checked)
+    decision = promote(finished_work, candidate)
+    assert not decision.promote and decision.reasons
+    assert finished_work.registry.champion == champion.version.number
+    gate = finished_work.store.document(f"gate {candidate.version.number}")
+    assert gate == {"promote": False, "reasons": list(decision.reasons)}
+
+
+def test_the_champion_needs_no_second_gate(finished_work) -> None:
+    assert promote(finished_work, finished_work.champion).promote
+
+
+def test_versions_of_different_models_are_not_compared(finished_work) -> None:
+    champion = finished_work.champion
+    foreign = replace(champion, version=replace(champion.version, model_version="0"))
+    assert not foreign.comparable(champion) and champion.comparable(champion)
+
+
+def test_a_version_checked_twice_is_one_round(finished_work) -> None:
+    before = finished_work.rounds()
+    check(finished_work, finished_work.champion)
+    after = finished_work.rounds()
+    assert [entry.number for entry in after] == [entry.number for entry in before]
+    assert after[-1].verdict == before[-1].verdict
+
+
+@pytest.mark.parametrize("override", ["accuracy.tolerance=0.05", "model.version='2'", "seed=4"])
+def test_history_is_of_the_model_and_the_tolerances_as_they_are_now(finished_study, override) -> None:
+    with open_workspace(finished_study, readonly=True) as work:
+        assert work.rounds()
+    with open_workspace(finished_study, [override], readonly=True) as work:
+        assert work.rounds() == []
+        assert status_document(work)["verdict"] == "not yet known"
+
+
+def test_the_budget_may_change_without_losing_the_history(finished_study) -> None:
+    with open_workspace(finished_study, ["budget.simulations=99"], readonly=True) as work:
+        assert work.rounds()

@@ -1,0 +1,76 @@
+"""A model in a process of its own: it may hang, die or print, and nothing of it is left behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from locum.exceptions import ModelError, SimulationError
+from locum.execution.simulation_process import SimulationProcess
+from locum.execution.workspace import open_workspace
+from locum.study import load_study
+
+
+@pytest.fixture
+def started(wave_study: Callable[..., Path], tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Start a process for a study whose model does this; gives it and the first planned samples."""
+    processes = []
+
+    def start(timeout: float | None = None, **options: Any) -> tuple[SimulationProcess, list[dict[str, Any]]]:
+        study = wave_study(model={"options": options})
+        with open_workspace(study, quiet=True) as work:
+            samples = work.plan(work.space.sample(3, work.generator("test")), "design")
+        process = SimulationProcess(load_study(study).to_json(), tmp_path / "said.log", timeout)
+        processes.append(process)
+        return process, [sample.to_dict() for sample in samples]
+
+    yield start
+    for process in processes:
+        process.stop()
+
+
+def alive(mark: str) -> int:
+    """Processes that carry this mark in their environment."""
+    count = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            count += mark.encode() in (process / "environ").read_bytes()
+        except OSError:
+            continue
+    return count
+
+
+def test_a_simulation_that_hangs_ends_at_the_timeout_with_all_that_it_started(
+    started, monkeypatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("WAVE_LOG", str(tmp_path / "runs.txt"))
+    process, samples = started(timeout=5, does="hang")
+    with pytest.raises(SimulationError, match="longer than the timeout of 5 s") as error:
+        process.run(samples[0])
+    assert error.value.failure == "timed out"
+    deadline = time.monotonic() + 20
+    while (left := alive(str(tmp_path / "runs.txt"))) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert left == 0
+
+
+def test_after_a_crash_the_next_sample_runs(started, tmp_path: Path) -> None:
+    process, samples = started(does="die", above=0.0)
+    with pytest.raises(SimulationError, match=r"signal 9 \(SIGKILL\).*said.log") as error:
+        process.run(samples[0])
+    assert error.value.failure == "killed"
+    process.study = process.study.replace('"die"', '"print"')
+    assert process.run(samples[1])["outcome"] == "done"
+    assert process.run(samples[1])["seconds"] == 0.0  # committed: not run again
+    assert "said by the model" in (tmp_path / "said.log").read_text()
+
+
+def test_a_model_that_cannot_be_built_there_is_one_sentence(started, tmp_path: Path) -> None:
+    process, samples = started()
+    (tmp_path / "wave.py").write_text("import no_such_solver\n")
+    with pytest.raises(ModelError, match="no_such_solver"):
+        process.run(samples[0])
