@@ -86,8 +86,8 @@ def test_damage_is_found_and_named(locum, finished_study) -> None:
     assert locum("verify", finished_study).returncode == 0
     chunk = next(
         path
-        for path in (finished_study.parent / "study").glob("ensemble.zarr/height/c/**/*")
-        if path.is_file()
+        for path in sorted((finished_study.parent / "study" / "ensemble.zarr" / "height").rglob("*"))
+        if path.is_file() and path.name != "zarr.json"
     )
     chunk.write_bytes(chunk.read_bytes()[:-4] + b"oops")
     answer = locum("verify", finished_study)
