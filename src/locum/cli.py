@@ -23,16 +23,16 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    context_settings={"max_content_width": 100},
+    rich_markup_mode=None,  # plain help: loading rich takes longer than all the rest of it
     help="""Keep a fast surrogate of an expensive simulation within a stated tolerance.
 
-A *study* is one YAML file: the simulation, its parameters, the tolerance, the budget.
+A study is one YAML file: the simulation, its parameters, the tolerance, the budget.
 
-    locum run configs/thermal_block.yaml                      simulate, train, check, until within tolerance
-
-    locum query configs/thermal_block.yaml conductivity_11=0.3 ...   ask the surrogate, with its error figure
-
-    locum report configs/thermal_block.yaml                   one HTML page to defend the numbers with
+\b
+  locum run study.yaml                     simulate, train, check, until within tolerance
+  locum query study.yaml temperature=300   ask the surrogate, with its error figure
+  locum report study.yaml                  one HTML page to defend the numbers with
 
 Exit status: 0 done; 1 with --exit-code when over tolerance; 2 something is wrong with what was given.
 """,
@@ -116,7 +116,7 @@ def run(
     quiet: Quiet = False,
     exit_code: ExitCode = False,
 ) -> None:
-    """Run the closed loop until the study is within tolerance, or its budget is spent.
+    """Run the closed loop until within tolerance or out of budget.
 
     Simulate, reduce, train, calibrate, sweep the error figure, simulate where it is largest, again. Stop it
     whenever you like, even with kill -9: run again and it goes on from the last finished sample.
@@ -138,7 +138,10 @@ def check(
     quiet: Quiet = False,
     exit_code: ExitCode = False,
 ) -> None:
-    """Sweep the champion's error figure over the whole parameter distribution and say the verdict."""
+    """Sweep the champion's error figure and say the verdict.
+
+    Twenty thousand fresh draws from the parameter distribution; nothing is simulated.
+    """
     _prepare_flow(study, overrides, quiet)
     from locum.flows.check import check as check_flow
 
@@ -156,7 +159,10 @@ def audit(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run fresh simulations that nothing was tuned on, and compare the claimed coverage with the observed."""
+    """Compare claimed with observed coverage on fresh simulations.
+
+    They are drawn independently and nothing was tuned on them; they do not count against the budget.
+    """
     from locum.execution.audit import audit_champion
 
     with _workspace(study, overrides, readonly=False, quiet=quiet) as work:
@@ -183,10 +189,10 @@ def query(
     version: Annotated[int | None, typer.Option(help="Ask this version instead of the champion.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Ask the surrogate: quantities of interest with their error figures, and the verdict.
+    """Ask the surrogate: quantities, error figures and the verdict.
 
+    \b
     locum query configs/cooled_blade.yaml gas_temperature=1500 film_scale=1 ...
-
     locum query configs/cooled_blade.yaml --csv points.csv --output answers.csv
     """
     from locum import load
@@ -212,7 +218,7 @@ def query(
 
 @app.command()
 def status(study: StudyPath, overrides: Overrides = None, as_json: Json = False) -> None:
-    """Say where a study stands: verdict, simulations, error figure, coverage, champion."""
+    """Say where a study stands: verdict, simulations, champion."""
     from locum.execution.status import status_document
 
     with _workspace(study, overrides) as work:
@@ -226,7 +232,7 @@ def report(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write it.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Write the study's report: one HTML file that needs nothing else."""
+    """Write the report: one HTML file that needs nothing else."""
     from locum.reports.study_report import write_study_report
 
     with _workspace(study) as work:
@@ -236,7 +242,7 @@ def report(
 
 @app.command()
 def versions(study: StudyPath, as_json: Json = False) -> None:
-    """List the trained surrogates of a study; the champion is the one that answers."""
+    """List the trained surrogates of a study and which one answers."""
     from locum.execution.status import versions_document
 
     with _workspace(study) as work:
@@ -272,7 +278,7 @@ def rollback(study: StudyPath, as_json: Json = False) -> None:
 
 @app.command()
 def verify(study: StudyPath, as_json: Json = False) -> None:
-    """Read every stored field again, compare its hash, and name what is damaged."""
+    """Read every stored field again and name what is damaged."""
     from locum.execution.status import verify_document
 
     with _workspace(study) as work:

@@ -30,7 +30,7 @@ from locum.highfidelity.material import TabulatedMaterial, read_material
 from locum.highfidelity.mesh import Mesh
 from locum.parameters import Parameter, ParameterSpace
 
-CODE_VERSION = "1"  # raise it whenever an equation of this module or of heat_conduction.py changes
+CODE_VERSION = "2"  # raise it whenever an equation of this module or of heat_conduction.py changes
 DENSITY = 8170.0  # kg/m3, Inconel 718 at room temperature
 COLD = 300.0  # K, everywhere at the start
 CHANNELS = ("leading", "middle", "trailing")
@@ -85,7 +85,7 @@ class CooledBlade:
 
     end_time: float = 90.0
     saved_times: int = 41
-    steps_per_interval: int = 3
+    steps_per_interval: int = 2
 
     def __post_init__(self) -> None:
         if not (self.end_time > 0 and self.saved_times >= 2 and self.steps_per_interval >= 1):

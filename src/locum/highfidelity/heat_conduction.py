@@ -140,7 +140,7 @@ class HeatConduction:
     points: Array
     triangles: AnyArray
     material: TabulatedMaterial
-    tolerance: float = 1e-6
+    tolerance: float = 1e-4
 
     @cached_property
     def _banded(self) -> tuple[AnyArray, Any, Array, Array]:

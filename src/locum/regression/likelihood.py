@@ -67,7 +67,8 @@ class ProfiledLikelihood:
     def _correlation(self, log_lengthscale: Array) -> Array:
         with torch.no_grad():
             self._kernel.raw_lengthscale.copy_(torch.from_numpy(log_lengthscale.copy())[None])
-            return np.array(self._kernel(self._inputs).to_dense().numpy())
+            # not the call, which is lazy: for some hundred rows its bookkeeping costs more than the kernel
+            return np.array(self._kernel.forward(self._inputs, self._inputs).numpy())
 
     def _lengthscale_gradient(self, log_lengthscale: Array, slope: Array) -> Array:
         """Chain rule from ``slope`` (n, n), through squared distances, to logarithms of lengthscales (p,)."""
