@@ -10,6 +10,10 @@ from locum.highfidelity.contract import (
     HasAffineOperators,
     HasInnerProduct,
     HasOperators,
+    HasOutputFunctionals,
+    HasResidual,
+    HasTimeStepping,
+    HasUnknowns,
     HighFidelityModel,
     field_names,
     quantity_names,
@@ -19,6 +23,7 @@ from locum.highfidelity.field import FieldDescription
 from locum.highfidelity.mesh import MESH_VARIABLES, Mesh
 
 if TYPE_CHECKING:
+    from locum.highfidelity.capability_check import check_capabilities
     from locum.highfidelity.cooled_blade import CooledBlade
     from locum.highfidelity.finite_elements import lumped_mass
     from locum.highfidelity.python_model import load_python_model
@@ -33,10 +38,15 @@ __all__ = [
     "HasAffineOperators",
     "HasInnerProduct",
     "HasOperators",
+    "HasOutputFunctionals",
+    "HasResidual",
+    "HasTimeStepping",
+    "HasUnknowns",
     "HighFidelityModel",
     "Mesh",
     "SelfHeating",
     "ThermalBlock",
+    "check_capabilities",
     "check_snapshot",
     "field_names",
     "load_python_model",
@@ -49,6 +59,7 @@ _LATER = {
     "CooledBlade": "cooled_blade",
     "SelfHeating": "self_heating",
     "ThermalBlock": "thermal_block",
+    "check_capabilities": "capability_check",
     "check_snapshot": "snapshot_check",
     "load_python_model": "python_model",
     "lumped_mass": "finite_elements",

@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import xarray as xr
 
-from locum.arrays import Array
+from locum.arrays import AnyArray, Array
 from locum.exceptions import SimulationError
 from locum.highfidelity.mesh import MESH_VARIABLES, Mesh
 from locum.parameters import ParameterSpace
@@ -58,8 +58,26 @@ class HasInnerProduct(Protocol):
 
 
 @runtime_checkable
-class HasOperators(Protocol):
-    """The model hands over its assembled linear system A(mu) u = f(mu) on the free degrees of freedom."""
+class HasUnknowns(Protocol):
+    """The model says where the unknowns of its equations lie: what every capability below builds on.
+
+    Unknowns are nodal values of one field, in an order of the model's own; nodal values that are not among
+    them are zero for every parameter (homogeneous essential conditions).
+    """
+
+    @property
+    def solution_field(self) -> str:
+        """Name of the field that holds the unknowns."""
+        ...
+
+    def free_nodes(self) -> AnyArray:
+        """Place of each unknown among the field's values at one time, flattened from (N,) or (N, c): (n,)."""
+        ...
+
+
+@runtime_checkable
+class HasOperators(HasUnknowns, Protocol):
+    """The model hands over its assembled linear system A(mu) u = f(mu) on the unknowns."""
 
     def operators(self, parameters: Mapping[str, float]) -> tuple[Any, Array]:
         """Sparse matrix (n, n) and right-hand side (n,)."""
@@ -67,7 +85,7 @@ class HasOperators(Protocol):
 
 
 @runtime_checkable
-class HasAffineOperators(Protocol):
+class HasAffineOperators(HasUnknowns, Protocol):
     """The system is A(mu) = sum_q theta_q(mu) A_q, f(mu) = sum_p phi_p(mu) f_p with known functions."""
 
     def affine_operators(self) -> tuple[tuple[Any, ...], tuple[Array, ...]]:
@@ -76,6 +94,55 @@ class HasAffineOperators(Protocol):
 
     def affine_coefficients(self, parameters: Array) -> tuple[Array, Array]:
         """Coefficients theta (m, Q) and phi (m, P) for parameter values (m, p), columns as ``parameters``."""
+        ...
+
+
+@runtime_checkable
+class HasTimeStepping(HasAffineOperators, Protocol):
+    """The affine operators are those of M du/dt + A(mu) u = f(mu), u(0) = u_0, stepped by a one-step scheme.
+
+    With t_k the time grid and theta = 1 (implicit Euler) or 1/2 (Crank-Nicolson), the unknowns satisfy
+
+        M (u_k - u_{k-1}) / (t_k - t_{k-1}) + A (theta u_k + (1 - theta) u_{k-1}) = f.
+    """
+
+    def mass_matrix(self) -> Any:
+        """M: sparse symmetric positive definite (n, n)."""
+        ...
+
+    def initial_value(self) -> Array:
+        """u_0, shape (n,), the same for every parameter."""
+        ...
+
+    def time_grid(self) -> Array:
+        """t_0 < ... < t_K, shape (K + 1,): the saved times of the snapshot."""
+        ...
+
+    @property
+    def implicitness(self) -> float:
+        """Theta of the scheme: 1 for implicit Euler, 0.5 for Crank-Nicolson."""
+        ...
+
+
+@runtime_checkable
+class HasOutputFunctionals(HasUnknowns, Protocol):
+    """Some quantities of interest are linear functionals of the unknowns, the same for every parameter."""
+
+    def output_functionals(self) -> Mapping[str, Array]:
+        """Quantity to l, shape (n,): its value is l . u."""
+        ...
+
+
+@runtime_checkable
+class HasResidual(HasUnknowns, Protocol):
+    """The model evaluates its (perhaps nonlinear) equations R(u; mu) = 0 at any state."""
+
+    def residual(self, state: Array, parameters: Mapping[str, float]) -> Array:
+        """R(u; mu), shape (n,), for unknowns ``state`` (n,); zero at the solution."""
+        ...
+
+    def jacobian(self, state: Array, parameters: Mapping[str, float]) -> Any:
+        """Derivative of R with respect to u: sparse (n, n)."""
         ...
 
 

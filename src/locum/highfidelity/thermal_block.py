@@ -143,9 +143,18 @@ class ThermalBlock:
         """The conductivities (m, k*k) themselves, and ones (m, 1)."""
         return parameters, np.ones((len(parameters), 1))
 
+    @property
+    def solution_field(self) -> str:
+        """The field of the unknowns: ``temperature``."""
+        return "temperature"
+
     def free_nodes(self) -> AnyArray:
         """Nodes that carry the operators' unknowns, shape (n,); the others are zero."""
         return self._system.free
+
+    def output_functionals(self) -> Mapping[str, Array]:
+        """The mean temperature is the load, shape (n,), applied to the unknowns."""
+        return {"mean_temperature": self._system.load}
 
     def _conductivities(self, parameters: Mapping[str, float]) -> Array:
         values: Array = self.parameters.matrix(parameters)[0]

@@ -1,0 +1,277 @@
+"""Does a model keep what its capabilities promise?
+
+A projected surrogate believes the operators: a model whose operators are not those of its simulation would get
+a certified wrong answer. It is found before a study starts.
+
+Everything is checked against simulations at a few parameter values, by backward errors: a residual counts
+relative to the largest of its terms, ||A u - f|| / (||A|| ||u|| + ||f||) (Rigal and Gaches, J. ACM 14, 1967).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import xarray as xr
+from scipy.sparse.linalg import splu
+
+from locum.arrays import Array
+from locum.exceptions import ModelError
+from locum.highfidelity.contract import (
+    HasAffineOperators,
+    HasInnerProduct,
+    HasOperators,
+    HasOutputFunctionals,
+    HasResidual,
+    HasTimeStepping,
+    HasUnknowns,
+    HighFidelityModel,
+)
+from locum.reduction import InnerProduct
+
+# Backward error of a simulation in its own equations: iterative solvers are run to 1e-8 and better.
+TOLERANCE = 1e-7
+_SINGULAR = 1e-15  # smallest pivot over the largest
+_STEP = 1e-6  # of the difference quotient that a Jacobian is compared with
+_JACOBIAN_TOLERANCE = 1e-4
+
+
+def check_capabilities(model: HighFidelityModel, points: int = 2, seed: int = 0) -> None:
+    """Check a model's operators, residual, outputs and inner product against simulations of it.
+
+    Parameters
+    ----------
+    model
+        Any model; what it does not offer is not checked.
+    points
+        Number of simulations, at least one, at parameters drawn from its own space.
+    seed
+        Of the draw.
+
+    Raises
+    ------
+    ModelError
+        The first promise that is not kept, in one sentence: shapes, singular operators, an inner product that
+        is not symmetric and definite, or a simulation that does not solve the equations.
+    """
+    if isinstance(model, HasUnknowns):
+        values = model.parameters.sample(points, np.random.default_rng(seed))
+        _Check(model, values).run()
+
+
+class _Check:
+    def __init__(self, model: Any, values: Array) -> None:
+        self.model = model
+        self.values = values
+        self.field: str = model.solution_field
+        self.free = np.asarray(model.free_nodes())
+        self.size = len(self.free)
+
+    def run(self) -> None:
+        model = self.model
+        if isinstance(model, HasAffineOperators):
+            self._affine_shapes(model)
+        if isinstance(model, HasInnerProduct):
+            self._inner_product(model)
+        for value in self.values:
+            parameters = dict(zip(model.parameters.names, value.tolist(), strict=True))
+            dataset = model.simulate(parameters)
+            states = self._states(dataset)
+            if isinstance(model, HasTimeStepping):
+                self._time_steps(model, value, states, dataset)
+            elif isinstance(model, HasAffineOperators):
+                self._solves(*assembled(model, value), states[-1], "affine operators")
+            if isinstance(model, HasOperators):
+                self._solves(*model.operators(parameters), states[-1], "operators")
+            if isinstance(model, HasResidual):
+                self._residual(model, states[-1], parameters)
+            if isinstance(model, HasOutputFunctionals):
+                self._outputs(model, states[-1], dataset)
+
+    def fail(self, text: str) -> ModelError:
+        return ModelError(f"{self.model.name}: {text}")
+
+    def _states(self, dataset: xr.Dataset) -> Array:
+        """Unknowns (T, n) of a snapshot, whose other values must be zero."""
+        if self.field not in dataset:
+            raise self.fail(f"solution_field is {self.field!r}, which the snapshot does not hold")
+        variable = dataset[self.field]
+        rows = variable.values.reshape(variable.sizes.get("time", 1), -1)
+        inside = self.free.ndim == 1 and self.size and 0 <= self.free.min() <= self.free.max() < rows.shape[1]
+        if not inside or len(np.unique(self.free)) < self.size:
+            raise self.fail(
+                f"free_nodes must be distinct places among the {rows.shape[1]} values of the field"
+            )
+        rest = np.delete(rows, self.free, axis=1)
+        if np.abs(rest).max(initial=0.0) > TOLERANCE * np.abs(rows).max():
+            raise self.fail(
+                f"field {self.field!r} is not zero at nodes that free_nodes leaves out; "
+                "subtract what is given there"
+            )
+        return np.asarray(rows[:, self.free])
+
+    def _affine_shapes(self, model: HasAffineOperators) -> None:
+        matrices, vectors = model.affine_operators()
+        if not matrices or not vectors:
+            raise self.fail("affine_operators must hold at least one matrix and one vector")
+        for q, matrix in enumerate(matrices):
+            self._square(matrix, f"affine matrix {q}")
+        for p, vector in enumerate(vectors):
+            self._fits(vector, f"affine vector {p}")
+        theta, phi = model.affine_coefficients(self.values)
+        for name, found, terms, what in (
+            ("theta", theta, matrices, "matrices"),
+            ("phi", phi, vectors, "vectors"),
+        ):
+            expected = (len(self.values), len(terms))
+            if np.shape(found) != expected:
+                raise self.fail(
+                    f"{name} has shape {np.shape(found)} for {len(self.values)} parameter values and "
+                    f"{len(terms)} affine {what}; expected {expected}"
+                )
+            if not np.isfinite(found).all():
+                raise self.fail(f"{name} holds values that are not finite")
+
+    def _square(self, matrix: Any, name: str) -> None:
+        if np.shape(matrix) != (self.size, self.size):
+            raise self.fail(
+                f"{name} has shape {np.shape(matrix)}; expected ({self.size}, {self.size}), one row and "
+                "column for each of free_nodes"
+            )
+        if not np.isfinite(matrix.data if sp.issparse(matrix) else matrix).all():
+            raise self.fail(f"{name} holds values that are not finite")
+
+    def _fits(self, vector: Array, name: str) -> None:
+        if np.shape(vector) != (self.size,) or not np.isfinite(vector).all():
+            raise self.fail(f"{name} must hold {self.size} finite numbers, got shape {np.shape(vector)}")
+
+    def _inner_product(self, model: HasInnerProduct) -> None:
+        try:
+            product = InnerProduct(model.inner_product(self.field))
+        except ModelError as error:
+            raise self.fail(str(error)) from error
+        if product.matrix is None:
+            return
+        if self.free.max() >= (product.size or 0):
+            raise self.fail(f"inner product is of size {product.size}, too small for free_nodes")
+        if product.matrix.ndim == 2 and not is_definite(product.matrix[self.free][:, self.free]):
+            raise self.fail("inner product: the matrix is not positive definite on the unknowns")
+
+    def _solves(self, matrix: Any, right: Array, state: Array, name: str) -> None:
+        self._square(matrix, f"{name}: the matrix")
+        self._fits(right, f"{name}: the right-hand side")
+        if is_singular(matrix):
+            raise self.fail(
+                f"{name}: the matrix is singular at {self._where()}; is an essential condition missing?"
+            )
+        self._solved(matrix, right, state, name)
+
+    def _solved(self, matrix: Any, right: Array, state: Array, name: str) -> None:
+        error = backward_error(matrix, state, right)
+        if not error <= TOLERANCE:
+            raise self.fail(
+                f"{name}: its own simulation leaves a relative residual of {error:.1e}, more than "
+                f"{TOLERANCE:.0e}; operators and simulation differ"
+            )
+
+    def _where(self) -> str:
+        return f"parameters drawn from its space, such as {np.array2string(self.values[0], precision=3)}"
+
+    def _time_steps(self, model: HasTimeStepping, value: Array, states: Array, dataset: xr.Dataset) -> None:
+        times, theta = np.asarray(model.time_grid()), model.implicitness
+        self._square(model.mass_matrix(), "the mass matrix")
+        self._fits(model.initial_value(), "the initial value")
+        if not 0.5 <= theta <= 1.0:
+            raise self.fail(f"implicitness must lie between 0.5 and 1, got {theta:g}")
+        if times.ndim != 1 or len(times) < 2 or not (np.diff(times) > 0).all():
+            raise self.fail("time_grid must hold at least two increasing times")
+        if "time" not in dataset or not np.allclose(dataset["time"].values, times):
+            raise self.fail("the snapshot must be saved at all times of time_grid")
+        if not is_definite(model.mass_matrix()):
+            raise self.fail("the mass matrix is not positive definite")
+        scale = np.abs(states).max()
+        if np.abs(states[0] - model.initial_value()).max() > TOLERANCE * scale:
+            raise self.fail("the snapshot does not start with initial_value")
+        matrix, load = assembled(model, value)
+        for k, step in enumerate(np.diff(times)):
+            mass = model.mass_matrix() / step
+            right = load + mass @ states[k] - (1.0 - theta) * (matrix @ states[k])
+            checked = self._solved if k else self._solves
+            checked(mass + theta * matrix, right, states[k + 1], f"time step {k + 1}")
+
+    def _residual(self, model: HasResidual, state: Array, parameters: Mapping[str, float]) -> None:
+        residual, jacobian = model.residual(state, parameters), model.jacobian(state, parameters)
+        self._fits(residual, "the residual")
+        self._square(jacobian, "the Jacobian")
+        constant = np.abs(model.residual(0.0 * state, parameters)).max()
+        scale = norm(jacobian) * float(np.abs(state).max()) + float(constant)
+        if np.abs(residual).max() > TOLERANCE * scale:
+            raise self.fail(
+                f"the residual at its own simulation is {np.abs(residual).max() / scale:.1e} of its terms, "
+                f"more than {TOLERANCE:.0e}; residual and simulation differ"
+            )
+        if is_singular(jacobian):
+            raise self.fail(f"the Jacobian is singular at {self._where()}")
+        direction = np.cos(np.arange(self.size)) * np.abs(state).max()
+        ahead, behind = (model.residual(state + sign * _STEP * direction, parameters) for sign in (1.0, -1.0))
+        expected = jacobian @ direction
+        error = np.abs((ahead - behind) / (2 * _STEP) - expected).max()
+        if not error <= _JACOBIAN_TOLERANCE * np.abs(expected).max():
+            raise self.fail("the Jacobian is not the derivative of the residual at its own simulation")
+
+    def _outputs(self, model: HasOutputFunctionals, state: Array, dataset: xr.Dataset) -> None:
+        for name, functional in model.output_functionals().items():
+            self._fits(functional, f"output functional {name!r}")
+            if name not in dataset or dataset[name].ndim:
+                raise self.fail(f"output functional {name!r}: the snapshot holds no such quantity")
+            value, expected = float(functional @ state), float(dataset[name])
+            if abs(value - expected) > TOLERANCE * max(np.abs(functional) @ np.abs(state), abs(expected)):
+                raise self.fail(
+                    f"output functional {name!r} gives {value:.6g} where the simulation gives {expected:.6g}"
+                )
+
+
+def assembled(model: HasAffineOperators, value: Array) -> tuple[Any, Array]:
+    """Matrix (n, n) and right-hand side (n,) of affine operators at one parameter value (p,)."""
+    matrices, vectors = model.affine_operators()
+    theta, phi = (row[0] for row in model.affine_coefficients(value[None]))
+    matrix = sum(factor * sp.csr_array(part) for factor, part in zip(theta, matrices, strict=True))
+    return matrix, np.asarray(phi @ np.stack(vectors))
+
+
+def norm(matrix: Any) -> float:
+    """Largest absolute row sum."""
+    return float(abs(matrix).sum(axis=1).max())
+
+
+def backward_error(matrix: Any, state: Array, right: Array) -> float:
+    """Normwise backward error of a solution, in the maximum norm; 0 is exact and 1 is anything."""
+    scale = norm(matrix) * np.abs(state).max() + np.abs(right).max()
+    return float(np.abs(matrix @ state - right).max() / scale)
+
+
+def is_singular(matrix: Any) -> bool:
+    """Whether a pivot of a sparse LU factorisation vanishes, up to rounding."""
+    try:
+        pivots = np.abs(splu(sp.csc_matrix(matrix)).U.diagonal())
+    except RuntimeError:  # SuperLU: "Factor is exactly singular"
+        return True
+    return bool(pivots.min() <= _SINGULAR * pivots.max())
+
+
+def is_definite(matrix: Any) -> bool:
+    """Whether a symmetric sparse matrix is positive definite: an LU without pivoting has positive pivots."""
+    try:
+        factor = splu(
+            sp.csc_matrix(matrix),
+            permc_spec="MMD_AT_PLUS_A",
+            diag_pivot_thresh=0.0,
+            options={"SymmetricMode": True},
+        )
+    except RuntimeError:
+        return False
+    pivots = factor.U.diagonal()
+    in_place = np.array_equal(factor.perm_r, factor.perm_c)
+    return bool(in_place and pivots.min() > _SINGULAR * pivots.max())

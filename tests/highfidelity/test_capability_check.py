@@ -1,0 +1,148 @@
+"""A model that lies about its capabilities is found, and told in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import xarray as xr
+
+from locum.arrays import AnyArray, Array
+from locum.exceptions import ModelError
+from locum.highfidelity import (
+    HasOutputFunctionals,
+    HasUnknowns,
+    SelfHeating,
+    ThermalBlock,
+    check_capabilities,
+)
+from locum.highfidelity.capability_check import is_definite, is_singular
+
+SMALL = ThermalBlock(blocks=2, cells=12)
+
+
+def lying(**lies: Any) -> Any:
+    """A thermal block with other methods."""
+    return type("Lying", (_Delegating,), {name: lie for name, lie in lies.items()})()
+
+
+@dataclass(frozen=True)
+class _Delegating:
+    name = "lying"
+    version = "1"
+    parameters = SMALL.parameters
+    solution_field = "temperature"
+
+    def simulate(self, parameters: Mapping[str, float]) -> xr.Dataset:
+        return SMALL.simulate(parameters)
+
+    def inner_product(self, field: str) -> Any:
+        return SMALL.inner_product(field)
+
+    def operators(self, parameters: Mapping[str, float]) -> tuple[Any, Array]:
+        return SMALL.operators(parameters)
+
+    def affine_operators(self) -> Any:
+        return SMALL.affine_operators()
+
+    def affine_coefficients(self, parameters: Array) -> tuple[Array, Array]:
+        return SMALL.affine_coefficients(parameters)
+
+    def free_nodes(self) -> AnyArray:
+        return SMALL.free_nodes()
+
+    def output_functionals(self) -> Mapping[str, Array]:
+        return SMALL.output_functionals()
+
+
+def indefinite(_: Any, field: str) -> Any:
+    matrix = SMALL.inner_product(field).tolil()
+    first, second = SMALL.free_nodes()[:2]
+    matrix[first, second] = matrix[second, first] = 100.0
+    return matrix.tocsr()
+
+
+def unsymmetric(_: Any, field: str) -> Any:
+    matrix = SMALL.inner_product(field).tolil()
+    matrix[14, 15] += 0.5
+    return matrix.tocsr()
+
+
+def one_theta_too_few(_: Any, values: Array) -> tuple[Array, Array]:
+    return values[:, :-1], np.ones((len(values), 1))
+
+
+def other_theta(_: Any, values: Array) -> tuple[Array, Array]:
+    return 1.001 * values, np.ones((len(values), 1))
+
+
+def singular(_: Any, parameters: Mapping[str, float]) -> tuple[Any, Array]:
+    matrix, load = SMALL.operators(parameters)
+    keep = np.ones(len(load))
+    keep[3] = 0.0
+    return sp.diags_array(keep) @ matrix, load
+
+
+def not_square(_: Any, parameters: Mapping[str, float]) -> tuple[Any, Array]:
+    matrix, load = SMALL.operators(parameters)
+    return matrix[:, :-1], load
+
+
+def other_nodes(_: Any) -> AnyArray:
+    return SMALL.free_nodes()[::-1]
+
+
+def fewer_nodes(_: Any) -> AnyArray:
+    return SMALL.free_nodes()[1:]
+
+
+def other_output(_: Any) -> Mapping[str, Array]:
+    return {"mean_temperature": 2 * SMALL.output_functionals()["mean_temperature"]}
+
+
+def test_an_honest_model_passes() -> None:
+    check_capabilities(SMALL)
+    check_capabilities(lying())
+    assert isinstance(SMALL, HasUnknowns)
+    assert isinstance(SMALL, HasOutputFunctionals)
+
+
+def test_a_black_box_has_nothing_to_check() -> None:
+    assert not isinstance(SelfHeating(cells=4), HasUnknowns)
+    check_capabilities(SelfHeating(cells=4))
+
+
+@pytest.mark.parametrize(
+    ("lie", "told"),
+    [
+        ({"inner_product": indefinite}, "not positive definite|must be positive"),
+        ({"inner_product": unsymmetric}, "must be symmetric"),
+        ({"affine_coefficients": one_theta_too_few}, r"theta has shape \(2, 3\).* expected \(2, 4\)"),
+        ({"affine_coefficients": other_theta}, "relative residual of .* operators and simulation differ"),
+        ({"operators": singular}, "singular at"),
+        ({"operators": not_square}, r"expected \(121, 121\)"),
+        ({"free_nodes": other_nodes}, "operators and simulation differ"),
+        ({"free_nodes": fewer_nodes}, r"expected \(120, 120\)"),
+        ({"output_functionals": other_output}, "'mean_temperature' gives .* where the simulation gives"),
+        ({"solution_field": "pressure"}, "which the snapshot does not hold"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_lie_is_told_in_one_sentence(lie: dict[str, Any], told: str) -> None:
+    with pytest.raises(ModelError, match=told) as caught:
+        check_capabilities(lying(**lie))
+    assert "\n" not in str(caught.value)
+
+
+def test_pivots_tell_definite_from_indefinite_and_singular_from_regular() -> None:
+    path = sp.diags_array([2.0 * np.ones(50), -np.ones(49), -np.ones(49)], offsets=[0, 1, -1])
+    closed = path.tolil()
+    closed[0, 0] = closed[-1, -1] = 1.0  # constants are in the kernel
+    assert is_definite(path)
+    assert not is_definite(path - 0.1 * sp.eye_array(50))
+    assert not is_singular(path)
+    assert is_singular(closed)
