@@ -68,6 +68,8 @@ class ReducedSystem:
         """
         count, rank = len(self.matrices), self.rank
         coordinates = np.empty((len(theta), rank))
+        if not rank:
+            return coordinates
         flat = self.matrices.reshape(count, -1)
         for rows in _blocks(len(theta), rank * rank):
             matrices = (theta[rows] @ flat).reshape(-1, rank, rank)

@@ -10,6 +10,7 @@ A constant that is proved makes this a bound; one that is interpolated makes it 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -58,18 +59,21 @@ class MinTheta:
     proved: bool = True
 
     def __post_init__(self) -> None:
-        reference = self.reference[self._columns]
-        if not (reference > 0).all() or not self.constant > 0:
+        counted = self.reference[self._columns]
+        if not (counted > 0).all() or not self.constant > 0:
             raise ModelError(
                 "min-theta: coefficients and coercivity constant at the reference must be positive, got "
-                f"{np.array2string(reference, precision=3)} and {self.constant:.3g}"
+                f"{np.array2string(counted, precision=3)} and {self.constant:.3g}"
             )
-
-    @property
-    def _columns(self) -> slice | list[int]:
-        return slice(None) if self.parts is None else list(self.parts)
 
     def __call__(self, theta: Array) -> Array:
         """Lower bound, shape (m,), for coefficients (m, Q); not positive where a coefficient is not."""
-        ratios = theta[:, self._columns] / self.reference[self._columns]
-        return np.asarray(self.constant * ratios.min(axis=1))
+        return np.asarray((theta[:, self._columns] * self._factors).min(axis=1))
+
+    @cached_property
+    def _columns(self) -> slice | list[int]:
+        return slice(None) if self.parts is None else list(self.parts)
+
+    @cached_property
+    def _factors(self) -> Array:
+        return np.asarray(self.constant / self.reference[self._columns])

@@ -1,0 +1,168 @@
+"""Weak greedy: the error figure of a reduced model chooses what to simulate next.
+
+Each round evaluates the figure over a large training set, simulates where it is largest and projects again
+(Veroy, Prud'homme, Rovas and Patera, AIAA 2003-3847; quasi-optimal by Binev and others, SIAM J. Math. Anal.
+43, 2011). With several workers a round takes several parameters: each next one has the largest figure once
+the residuals of those before it are projected out of all others, so that no two of a round teach the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from locum.arrays import AnyArray, Array
+from locum.reduction.certified import CertifiedModel, CertifiedSolution, Coefficients
+from locum.reduction.projection import Projection
+from locum.reduction.stability import StabilityConstant
+
+Figure = Callable[[CertifiedSolution], Array]
+_SMALLEST_NORM = 1e-10  # a solution below this share of the largest counts as that large
+_CANDIDATES = 2048  # largest figures among which a round of several is chosen
+
+
+def relative_figure(solution: CertifiedSolution) -> Array:
+    """Figure of the relative error, (m,); where none can be claimed yet, what the absolute one allows.
+
+    Early bases leave ||u - u_n|| unbounded by ||u_n||; the figure must still tell good candidates from bad.
+    """
+    scale = np.maximum(solution.norms, _SMALLEST_NORM * solution.norms.max(initial=0.0))
+    allowed = solution.absolute / np.where(scale > 0, scale, 1.0)
+    return np.where(np.isfinite(solution.relative), solution.relative, np.maximum(allowed, 1.0))
+
+
+def choose_parameters(figures: Array, residuals: Callable[[AnyArray], Array] | None, batch: int) -> AnyArray:
+    """Choose the next parameters to simulate.
+
+    Parameters
+    ----------
+    figures
+        Error figures of the training set, shape (M,).
+    residuals
+        Returns residual coordinates (l, k) of the members with given numbers (l,); may be None for one.
+    batch
+        How many, at most.
+
+    Returns
+    -------
+    ndarray
+        Numbers of distinct members, the largest figure first; fewer where the others' residuals are
+        explained.
+    """
+    if batch == 1 or residuals is None:
+        return np.array([int(np.argmax(figures))])
+    candidates = np.argsort(-figures, kind="stable")[:_CANDIDATES]
+    directions = residuals(candidates)
+    sizes = np.linalg.norm(directions, axis=1)
+    weights = np.minimum(figures[candidates], np.finfo(np.float64).max / 2) / np.where(
+        sizes > 0, sizes, np.inf
+    )
+    chosen: list[int] = []
+    left = sizes * weights
+    for _ in range(min(batch, len(candidates))):
+        best = int(np.argmax(left))
+        if not left[best] > 0:
+            break
+        chosen.append(best)
+        direction = directions[best] / np.linalg.norm(directions[best])
+        directions = directions - np.outer(directions @ direction, direction)
+        left = np.linalg.norm(directions, axis=1) * weights
+        left[chosen] = 0.0
+    return np.asarray(candidates[chosen])
+
+
+class GreedyOutcome(Enum):
+    """Why the loop stopped; the value is advice in words."""
+
+    REACHED = "the tolerance is reached over the training set"
+    BUDGET = "the budget is spent; allow more simulations or a larger tolerance"
+    STALLED = "simulations no longer enlarge the basis; the tolerance lies below what rounding resolves"
+
+
+@dataclass(frozen=True, eq=False)
+class GreedyResult:
+    """The reduced model and how it came about.
+
+    Parameters
+    ----------
+    projection
+        Basis and reduced system.
+    outcome
+        Why the loop stopped.
+    chosen
+        Parameter values that were simulated, in order, shape (s, p).
+    figures
+        Largest figure over the training set before each round and at the end.
+    """
+
+    projection: Projection
+    outcome: GreedyOutcome
+    chosen: Array
+    figures: Array
+
+
+def weak_greedy(
+    projection: Projection,
+    coefficients: Coefficients,
+    stability: StabilityConstant,
+    training: Array,
+    simulate: Callable[[Array], Array],
+    *,
+    tolerance: float,
+    budget: int,
+    batch: int = 1,
+    figure: Figure = relative_figure,
+) -> GreedyResult:
+    """Grow a basis until the error figure is within tolerance over the training set.
+
+    Parameters
+    ----------
+    projection
+        Where to start: :meth:`Projection.start`, or one on simulations that exist.
+    coefficients
+        theta and phi of the parameters.
+    stability
+        Lower bound on the stability constant.
+    training
+        Parameter values (M, p) over which the figure is evaluated, all at once.
+    simulate
+        Returns the unknowns (b, N) for parameter values (b, p).
+    tolerance
+        For the largest figure.
+    budget
+        Largest number of simulations.
+    batch
+        Simulations of one round.
+    figure
+        Of a solution: relative errors by default.
+    """
+    chosen: list[Array] = []
+    history: list[float] = []
+    while True:
+        model = CertifiedModel(projection.reduced, coefficients, stability)
+        figures = figure(model.solve(training))
+        history.append(float(figures.max()))
+        left = budget - len(chosen)
+        if history[-1] <= tolerance:
+            outcome = GreedyOutcome.REACHED
+            break
+        if left <= 0:
+            outcome = GreedyOutcome.BUDGET
+            break
+        next_ones = _choose(model, training, figures, min(batch, left))
+        grown = projection.extended(simulate(next_ones))
+        chosen.extend(next_ones)
+        if grown.rank == projection.rank:
+            outcome = GreedyOutcome.STALLED
+            break
+        projection = grown
+    simulated = np.array(chosen).reshape(len(chosen), training.shape[1])
+    return GreedyResult(projection, outcome, simulated, np.array(history))
+
+
+def _choose(model: CertifiedModel, training: Array, figures: Array, batch: int) -> Array:
+    numbers = choose_parameters(figures, lambda rows: model.residual_directions(training[rows]), batch)
+    return np.asarray(training[numbers])

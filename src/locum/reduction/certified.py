@@ -1,0 +1,101 @@
+"""A reduced model with its error figure: coordinates of the solution, and how far it can be from the truth.
+
+The figure is a *bound* where the stability constant is proved and the system is the model's own; it is an
+*estimate* where the constant is interpolated or the affine form was found by interpolation.
+
+Shapes: m parameter values, p parameters, n reduced coordinates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from locum.arrays import Array
+from locum.reduction.projection import ReducedSystem
+from locum.reduction.stability import StabilityConstant
+
+# theta (m, Q) and phi (m, P) for parameter values (m, p)
+Coefficients = Callable[[Array], tuple[Array, Array]]
+
+
+@dataclass(frozen=True, eq=False)
+class CertifiedSolution:
+    """Reduced solutions with what is known of their errors.
+
+    Parameters
+    ----------
+    coordinates
+        Shape (m, n), in an X-orthonormal basis.
+    residual_norms
+        ||r||_{X^-1}, shape (m,).
+    stability
+        Lower bounds on the stability constant, shape (m,).
+    """
+
+    coordinates: Array
+    residual_norms: Array
+    stability: Array
+
+    @cached_property
+    def absolute(self) -> Array:
+        """||u - u_n||_X is at most this, shape (m,); infinite where no constant is known."""
+        return _quotient(self.residual_norms, self.stability)
+
+    @cached_property
+    def norms(self) -> Array:
+        """||u_n||_X, shape (m,)."""
+        return np.asarray(np.sqrt(np.einsum("mn,mn->m", self.coordinates, self.coordinates)))
+
+    @cached_property
+    def relative(self) -> Array:
+        """||u - u_n||_X / ||u||_X is at most this, shape (m,); infinite where ||u|| may vanish.
+
+        From ||u|| >= ||u_n|| - ||u - u_n||.
+        """
+        return _quotient(self.absolute, self.norms - self.absolute)
+
+
+def _quotient(upper: Array, lower: Array) -> Array:
+    """``upper / lower`` where ``lower`` is positive, else infinite."""
+    return np.asarray(np.divide(upper, lower, out=np.full(len(upper), np.inf), where=lower > 0))
+
+
+@dataclass(frozen=True, eq=False)
+class CertifiedModel:
+    """From parameter values to reduced coordinates and their error figure.
+
+    Parameters
+    ----------
+    reduced
+        The projected system.
+    coefficients
+        The functions theta and phi of the parameters.
+    stability
+        Lower bound on the coercivity or inf-sup constant.
+    """
+
+    reduced: ReducedSystem
+    coefficients: Coefficients
+    stability: StabilityConstant
+
+    def solve(self, values: Array) -> CertifiedSolution:
+        """Solve for parameter values (m, p), one or a million.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            A reduced matrix is singular.
+        """
+        theta, phi = self.coefficients(values)
+        coordinates = self.reduced.solve(theta, phi)
+        norms = self.reduced.residual_norms(theta, phi, coordinates)
+        return CertifiedSolution(coordinates, norms, self.stability(theta))
+
+    def residual_directions(self, values: Array) -> Array:
+        """Residuals in coordinates of their orthonormal basis, shape (m, k): for choosing several at once."""
+        theta, phi = self.coefficients(values)
+        return self.reduced.residuals(theta, phi, self.reduced.solve(theta, phi))
