@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from locum.highfidelity.contract import (
     HasAffineOperators,
+    HasCoercivityBound,
     HasInnerProduct,
     HasOperators,
     HasOutputFunctionals,
@@ -23,9 +24,11 @@ from locum.highfidelity.field import FieldDescription
 from locum.highfidelity.mesh import MESH_VARIABLES, Mesh
 
 if TYPE_CHECKING:
+    from locum.highfidelity.advection_diffusion import AdvectionDiffusion
     from locum.highfidelity.capability_check import check_capabilities
     from locum.highfidelity.cooled_blade import CooledBlade
     from locum.highfidelity.finite_elements import lumped_mass
+    from locum.highfidelity.heat_equation import HeatEquation
     from locum.highfidelity.python_model import load_python_model
     from locum.highfidelity.self_heating import SelfHeating
     from locum.highfidelity.snapshot_check import check_snapshot
@@ -33,15 +36,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MESH_VARIABLES",
+    "AdvectionDiffusion",
     "CooledBlade",
     "FieldDescription",
     "HasAffineOperators",
+    "HasCoercivityBound",
     "HasInnerProduct",
     "HasOperators",
     "HasOutputFunctionals",
     "HasResidual",
     "HasTimeStepping",
     "HasUnknowns",
+    "HeatEquation",
     "HighFidelityModel",
     "Mesh",
     "SelfHeating",
@@ -56,7 +62,9 @@ __all__ = [
 ]
 
 _LATER = {
+    "AdvectionDiffusion": "advection_diffusion",
     "CooledBlade": "cooled_blade",
+    "HeatEquation": "heat_equation",
     "SelfHeating": "self_heating",
     "ThermalBlock": "thermal_block",
     "check_capabilities": "capability_check",

@@ -98,6 +98,15 @@ class HasAffineOperators(HasUnknowns, Protocol):
 
 
 @runtime_checkable
+class HasCoercivityBound(Protocol):
+    """The model knows how stable its operators are in the norm of its inner product."""
+
+    def coercivity_bound(self, parameters: Array) -> Array:
+        """Proved lower bounds (m,) on the coercivity or inf-sup constant of A(mu) for parameters (m, p)."""
+        ...
+
+
+@runtime_checkable
 class HasTimeStepping(HasAffineOperators, Protocol):
     """The affine operators are those of M du/dt + A(mu) u = f(mu), u(0) = u_0, stepped by a one-step scheme.
 
