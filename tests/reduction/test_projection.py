@@ -231,7 +231,7 @@ def test_min_theta_is_the_smallest_ratio_of_the_parts_that_count():
     theta = np.array([[2.0, 4.0, -9.0], [1.0, 0.5, 3.0]])
     constant = MinTheta(np.array([1.0, 1.0, 0.0]), constant=0.5, parts=(0, 1))
     assert constant.proved
-    assert constant(theta) == pytest.approx([1.0, 0.25])
+    assert constant(theta, theta) == pytest.approx([1.0, 0.25])
     with pytest.raises(ModelError, match="must be positive"):
         MinTheta(np.array([1.0, 0.0]))
 

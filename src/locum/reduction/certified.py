@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
 from locum.arrays import Array
 from locum.reduction.projection import ReducedSystem
+from locum.reduction.separation import SeparationError
 from locum.reduction.stability import StabilityConstant
 
 # theta (m, Q) and phi (m, P) for parameter values (m, p)
@@ -76,11 +78,19 @@ class CertifiedModel:
         The functions theta and phi of the parameters.
     stability
         Lower bound on the coercivity or inf-sup constant.
+    separation_error
+        What the affine form leaves out of the true system, where it was found by interpolation.
     """
 
     reduced: ReducedSystem
     coefficients: Coefficients
     stability: StabilityConstant
+    separation_error: SeparationError | None = None
+
+    @property
+    def kind(self) -> Literal["bound", "estimate"]:
+        """``bound`` where everything in the figure is proved."""
+        return "bound" if self.stability.proved and self.separation_error is None else "estimate"
 
     def solve(self, values: Array) -> CertifiedSolution:
         """Solve for parameter values (m, p), one or a million.
@@ -93,7 +103,10 @@ class CertifiedModel:
         theta, phi = self.coefficients(values)
         coordinates = self.reduced.solve(theta, phi)
         norms = self.reduced.residual_norms(theta, phi, coordinates)
-        return CertifiedSolution(coordinates, norms, self.stability(theta))
+        if self.separation_error is not None:
+            sizes = np.sqrt(np.einsum("mn,mn->m", coordinates, coordinates))
+            norms = norms + self.separation_error.vector + self.separation_error.matrix * sizes
+        return CertifiedSolution(coordinates, norms, self.stability(values, theta))
 
     def residual_directions(self, values: Array) -> Array:
         """Residuals in coordinates of their orthonormal basis, shape (m, k): for choosing several at once."""

@@ -9,6 +9,7 @@ A constant that is proved makes this a bound; one that is interpolated makes it 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -17,18 +18,19 @@ import numpy as np
 
 from locum.arrays import Array
 from locum.exceptions import ModelError
+from locum.parameters import ParameterSpace
 
 
 class StabilityConstant(Protocol):
-    """A function of the coefficients theta."""
+    """A function of the parameters and of the coefficients theta that they make."""
 
     @property
     def proved(self) -> bool:
         """Whether the constant is a proved lower bound; otherwise figures that rest on it are estimates."""
         ...
 
-    def __call__(self, theta: Array) -> Array:
-        """Lower bound (m,) on the constant for coefficients (m, Q); not positive where none is known."""
+    def __call__(self, values: Array, theta: Array) -> Array:
+        """Constant (m,) for parameters (m, p) and coefficients (m, Q); not positive where none is known."""
         ...
 
 
@@ -66,7 +68,7 @@ class MinTheta:
                 f"{np.array2string(counted, precision=3)} and {self.constant:.3g}"
             )
 
-    def __call__(self, theta: Array) -> Array:
+    def __call__(self, values: Array, theta: Array) -> Array:
         """Lower bound, shape (m,), for coefficients (m, Q); not positive where a coefficient is not."""
         return np.asarray((theta[:, self._columns] * self._factors).min(axis=1))
 
@@ -77,3 +79,74 @@ class MinTheta:
     @cached_property
     def _factors(self) -> Array:
         return np.asarray(self.constant / self.reference[self._columns])
+
+
+@dataclass(frozen=True, eq=False)
+class KnownConstant:
+    """A lower bound that the model itself gives, as a function of its parameters (m, p)."""
+
+    function: Callable[[Array], Array]
+    proved: bool = True
+
+    def __call__(self, values: Array, theta: Array) -> Array:
+        """Lower bound, shape (m,)."""
+        return self.function(values)
+
+
+@dataclass(frozen=True, eq=False)
+class InterpolatedConstant:
+    """The constant at few parameters, interpolated on the logarithmic scale: an estimate everywhere else.
+
+    Cubic radial basis functions with a linear trend (Wendland, *Scattered Data Approximation*, 2005, chapter
+    8; for inf-sup constants, Manzoni and Negri, Adv. Comput. Math. 41, 2015).
+
+    Parameters
+    ----------
+    space
+        Warps the parameters.
+    centres
+        Parameter values at which the constant is known, shape (c, p), c > p.
+    constants
+        Positive, shape (c,).
+    """
+
+    space: ParameterSpace
+    centres: Array
+    constants: Array
+    proved: bool = False
+
+    def __post_init__(self) -> None:
+        if not (self.constants > 0).all():
+            worst = int(self.constants.argmin())
+            raise ModelError(
+                f"stability: a constant must be positive, but is {self.constants[worst]:.3g} at parameter "
+                f"{np.array2string(self.centres[worst], precision=4)}; the system is not stable there"
+            )
+        if len(self.centres) <= self.space.dimension:
+            raise ModelError(
+                f"stability: {self.space.dimension} parameters need more than {self.space.dimension} known "
+                f"constants, got {len(self.centres)}"
+            )
+
+    def __call__(self, values: Array, theta: Array) -> Array:
+        """Interpolated constant, shape (m,)."""
+        warped = self.space.warp(values)
+        return np.asarray(np.exp(self._features(warped) @ self._weights))
+
+    def _features(self, warped: Array) -> Array:
+        distances = np.linalg.norm(warped[:, None] - self._warped, axis=2)
+        return np.concatenate([distances**3, np.ones((len(warped), 1)), warped], axis=1)
+
+    @cached_property
+    def _warped(self) -> Array:
+        return self.space.warp(self.centres)
+
+    @cached_property
+    def _weights(self) -> Array:
+        count, trend = len(self.centres), self.space.dimension + 1
+        features = self._features(self._warped)
+        system = np.zeros((count + trend, count + trend))
+        system[:count] = features
+        system[count:, :count] = features[:, count:].T
+        right = np.concatenate([np.log(self.constants), np.zeros(trend)])
+        return np.asarray(np.linalg.lstsq(system, right)[0])
