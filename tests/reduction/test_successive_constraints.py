@@ -1,0 +1,52 @@
+"""Successive constraints: below the true constant, and closer than min-theta where that has little to say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from locum.highfidelity import ThermalBlock
+from locum.reduction import InnerProduct
+from locum.reduction.affine_system import AffineSystem
+from locum.reduction.stability import MinTheta
+from locum.reduction.stability_eigenvalues import coercivity_constant
+from locum.reduction.successive_constraints import successive_constraints
+
+
+@pytest.fixture(scope="module")
+def problem():
+    model = ThermalBlock(cells=14)
+    inside = model.free_nodes()
+    product = model.inner_product("temperature")[inside][:, inside]
+    matrices, loads = model.affine_operators()
+    # a difference of blocks: its matrix is indefinite, so that min-theta claims nothing
+    mixed = (matrices[0] + matrices[3], matrices[1] + matrices[2], matrices[0] - matrices[3])
+    return AffineSystem(mixed, np.stack(loads), InnerProduct(product))
+
+
+def coefficients(values):
+    return values, np.ones((len(values), 1))
+
+
+def sample(count, seed):
+    generator = np.random.default_rng(seed)
+    return np.column_stack([generator.uniform(0.2, 1.0, (count, 2)), generator.uniform(-0.15, 0.15, count)])
+
+
+def test_it_lies_below_the_true_constant_and_within_the_gap_asked_for(problem):
+    found = successive_constraints(problem, coefficients, sample(200, 0), rtol=0.2)
+    fresh = sample(40, 1)
+    lower, upper = found(fresh, fresh), found.upper(fresh)
+    product = problem.inner_product.matrix
+    truth = np.array([coercivity_constant(problem.assembled(row, np.ones(1))[0], product) for row in fresh])
+    print(len(found.constants), (lower / truth).min(), (lower / truth).max(), (upper / truth).max())
+    assert (lower <= truth * (1 + 1e-9)).all()
+    assert (upper >= truth * (1 - 1e-9)).all()
+    assert (lower >= 0.6 * truth).all()
+    assert len(found.constants) <= 20
+    assert found.proved
+
+
+def test_min_theta_would_claim_nothing_here(problem):
+    fresh = sample(40, 1)
+    assert (MinTheta(np.array([0.5, 0.5, 0.1]))(fresh, fresh) <= 0).any()
