@@ -20,7 +20,8 @@ from locum.highfidelity import (
     ThermalBlock,
     check_capabilities,
 )
-from locum.highfidelity.capability_check import is_definite, is_singular
+from locum.highfidelity.capability_check import is_singular
+from locum.reduction.definiteness import is_definite
 
 SMALL = ThermalBlock(blocks=2, cells=12)
 

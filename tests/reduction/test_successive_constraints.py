@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.linalg import eigvalsh
 
 from locum.highfidelity import ThermalBlock
 from locum.reduction import InnerProduct
@@ -50,3 +51,11 @@ def test_it_lies_below_the_true_constant_and_within_the_gap_asked_for(problem):
 def test_min_theta_would_claim_nothing_here(problem):
     fresh = sample(40, 1)
     assert (MinTheta(np.array([0.5, 0.5, 0.1]))(fresh, fresh) <= 0).any()
+
+
+def test_the_smallest_eigenvalue_of_an_indefinite_matrix_is_not_the_one_nearest_to_zero(problem):
+    product = problem.inner_product.matrix
+    indefinite = problem.matrices[2] - 0.5 * problem.matrices[0]
+    expected = eigvalsh(indefinite.toarray(), product.toarray())
+    assert np.abs(expected).argmin() != 0
+    assert coercivity_constant(indefinite, product) == pytest.approx(expected[0], rel=1e-6)

@@ -30,6 +30,7 @@ from locum.highfidelity.contract import (
     HighFidelityModel,
 )
 from locum.reduction import InnerProduct
+from locum.reduction.definiteness import is_definite
 
 # Backward error of a simulation in its own equations: iterative solvers are run to 1e-8 and better.
 TOLERANCE = 1e-7
@@ -260,19 +261,3 @@ def is_singular(matrix: Any) -> bool:
     except RuntimeError:  # SuperLU: "Factor is exactly singular"
         return True
     return bool(pivots.min() <= _SINGULAR * pivots.max())
-
-
-def is_definite(matrix: Any) -> bool:
-    """Whether a symmetric sparse matrix is positive definite: an LU without pivoting has positive pivots."""
-    try:
-        factor = splu(
-            sp.csc_matrix(matrix),
-            permc_spec="MMD_AT_PLUS_A",
-            diag_pivot_thresh=0.0,
-            options={"SymmetricMode": True},
-        )
-    except RuntimeError:
-        return False
-    pivots = factor.U.diagonal()
-    in_place = np.array_equal(factor.perm_r, factor.perm_c)
-    return bool(in_place and pivots.min() > _SINGULAR * pivots.max())

@@ -16,6 +16,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh, splu
 
 from locum.arrays import Array
 from locum.exceptions import ModelError
+from locum.reduction.definiteness import is_definite
 
 
 def extreme_eigenvalues(matrix: Any, product: Any) -> tuple[float, float]:
@@ -38,13 +39,25 @@ def extreme_eigenvalues(matrix: Any, product: Any) -> tuple[float, float]:
 
 def coercivity_constant(matrix: Any, product: Any) -> float:
     """Smallest eigenvalue of the symmetric part of A (N, N) against X (N, N), both sparse."""
+    return smallest_eigenpair(matrix, product)[0]
+
+
+def smallest_eigenpair(matrix: Any, product: Any) -> tuple[float, Array]:
+    """Smallest eigenvalue of the symmetric part of A (N, N) against X (N, N), and its vector (N,), X-normal.
+
+    Of a definite matrix it is the one nearest to zero, which inverse iteration finds fast; of an indefinite
+    one that would be another.
+    """
     symmetric = sp.csc_matrix(0.5 * (matrix + matrix.T))
+    product = sp.csc_matrix(product)
     start = np.cos(np.arange(product.shape[0]))
-    shift = -1e-3 * abs(symmetric).sum() / abs(product).sum()
-    values = eigsh(
-        symmetric, k=1, M=sp.csc_matrix(product), sigma=shift, which="LM", v0=start, return_eigenvectors=False
-    )
-    return float(values[0])
+    if is_definite(symmetric):
+        values, vectors = eigsh(symmetric, k=1, M=product, sigma=0.0, which="LM", v0=start)
+    else:
+        solve = LinearOperator(product.shape, matvec=splu(product).solve, dtype=np.float64)
+        values, vectors = eigsh(symmetric, k=1, M=product, Minv=solve, which="SA", v0=start)
+    vector = vectors[:, 0]
+    return float(values[0]), np.asarray(vector / np.sqrt(vector @ (product @ vector)))
 
 
 def inf_sup_constant(matrix: Any, product: Any) -> float:

@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import linprog
-from scipy.sparse.linalg import eigsh
 
 from locum.arrays import Array
 from locum.reduction.affine_system import AffineSystem
-from locum.reduction.stability_eigenvalues import extreme_eigenvalues
+from locum.reduction.stability_eigenvalues import extreme_eigenvalues, smallest_eigenpair
 
 _BACKED_OFF = 1e-7  # relative: boxes are widened and constants lowered by the eigenvalue solver's accuracy
 
@@ -107,9 +106,5 @@ def successive_constraints(
 def _minimiser(system: AffineSystem, theta: Array, product: Any) -> tuple[float, Array]:
     """Coercivity constant and the quotients (Q,) of its eigenvector."""
     matrix = sum(factor * part for factor, part in zip(theta, system.matrices, strict=True))
-    symmetric = (0.5 * (matrix + matrix.T)).tocsc()
-    start = np.cos(np.arange(system.size))
-    shift = -1e-3 * abs(symmetric).sum() / abs(product).sum()
-    values, vectors = eigsh(symmetric, k=1, M=product.tocsc(), sigma=shift, which="LM", v0=start)
-    vector = vectors[:, 0] / system.inner_product.norms(vectors.T)[0]
-    return float(values[0]), np.array([vector @ (part @ vector) for part in system.matrices])
+    constant, vector = smallest_eigenpair(matrix, product)
+    return constant, np.array([vector @ (part @ vector) for part in system.matrices])
