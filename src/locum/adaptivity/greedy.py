@@ -11,20 +11,41 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol
 
 import numpy as np
 
 from locum.arrays import AnyArray, Array
-from locum.reduction.certified import CertifiedModel, CertifiedSolution, Coefficients
+from locum.reduction.certified import CertifiedModel, Coefficients
 from locum.reduction.projection import Projection
 from locum.reduction.stability import StabilityConstant
 
-Figure = Callable[[CertifiedSolution], Array]
+
+class Solution(Protocol):
+    """What a figure reads off a solution; arrays of shape (m,)."""
+
+    @property
+    def absolute(self) -> Array:
+        """Figure of the absolute error."""
+        ...
+
+    @property
+    def norms(self) -> Array:
+        """Norms of the reduced solutions."""
+        ...
+
+    @property
+    def relative(self) -> Array:
+        """Figure of the relative error; infinite where none can be claimed."""
+        ...
+
+
+Figure = Callable[[Solution], Array]
 _SMALLEST_NORM = 1e-10  # a solution below this share of the largest counts as that large
 _CANDIDATES = 2048  # largest figures among which a round of several is chosen
 
 
-def relative_figure(solution: CertifiedSolution) -> Array:
+def relative_figure(solution: Solution) -> Array:
     """Figure of the relative error, (m,); where none can be claimed yet, what the absolute one allows.
 
     Early bases leave ||u - u_n|| unbounded by ||u_n||; the figure must still tell good candidates from bad.
