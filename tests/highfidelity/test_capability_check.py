@@ -81,6 +81,10 @@ def other_theta(_: Any, values: Array) -> tuple[Array, Array]:
     return 1.001 * values, np.ones((len(values), 1))
 
 
+def other_expressions(_: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return tuple(f"{name} ** 2" for name in SMALL.parameters.names), ("1",)
+
+
 def singular(_: Any, parameters: Mapping[str, float]) -> tuple[Any, Array]:
     matrix, load = SMALL.operators(parameters)
     keep = np.ones(len(load))
@@ -124,6 +128,7 @@ def test_a_black_box_has_nothing_to_check() -> None:
         ({"inner_product": unsymmetric}, "must be symmetric"),
         ({"affine_coefficients": one_theta_too_few}, r"theta has shape \(2, 3\).* expected \(2, 4\)"),
         ({"affine_coefficients": other_theta}, "relative residual of .* operators and simulation differ"),
+        ({"coefficient_expressions": other_expressions}, "differ in theta"),
         ({"operators": singular}, "singular at"),
         ({"operators": not_square}, r"expected \(121, 121\)"),
         ({"free_nodes": other_nodes}, "operators and simulation differ"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from locum.highfidelity.contract import (
     HasAffineOperators,
+    HasCoefficientExpressions,
     HasCoercivityBound,
     HasInnerProduct,
     HasOperators,
@@ -40,6 +41,7 @@ __all__ = [
     "CooledBlade",
     "FieldDescription",
     "HasAffineOperators",
+    "HasCoefficientExpressions",
     "HasCoercivityBound",
     "HasInnerProduct",
     "HasOperators",

@@ -21,6 +21,7 @@ from locum.arrays import Array
 from locum.exceptions import ModelError
 from locum.highfidelity.contract import (
     HasAffineOperators,
+    HasCoefficientExpressions,
     HasInnerProduct,
     HasOperators,
     HasOutputFunctionals,
@@ -29,6 +30,7 @@ from locum.highfidelity.contract import (
     HasUnknowns,
     HighFidelityModel,
 )
+from locum.parameters.expressions import Expressions
 from locum.reduction import InnerProduct
 from locum.reduction.definiteness import is_definite
 
@@ -134,6 +136,16 @@ class _Check:
                 )
             if not np.isfinite(found).all():
                 raise self.fail(f"{name} holds values that are not finite")
+        if isinstance(model, HasCoefficientExpressions):
+            self._expressions(model, theta, phi)
+
+    def _expressions(self, model: HasCoefficientExpressions, theta: Array, phi: Array) -> None:
+        for name, texts, expected in zip(
+            ("theta", "phi"), model.coefficient_expressions(), (theta, phi), strict=True
+        ):
+            found = Expressions(self.model.parameters.names, tuple(texts))(self.values)
+            if found.shape != expected.shape or not np.allclose(found, expected, rtol=1e-12, atol=0.0):
+                raise self.fail(f"coefficient_expressions and affine_coefficients differ in {name}")
 
     def _square(self, matrix: Any, name: str) -> None:
         if np.shape(matrix) != (self.size, self.size):

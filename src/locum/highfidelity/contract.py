@@ -98,6 +98,15 @@ class HasAffineOperators(HasUnknowns, Protocol):
 
 
 @runtime_checkable
+class HasCoefficientExpressions(HasAffineOperators, Protocol):
+    """The coefficients of the affine operators as text, so that a saved surrogate can hold them."""
+
+    def coefficient_expressions(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """One expression of the parameters for each theta_q, and one for each phi_p."""
+        ...
+
+
+@runtime_checkable
 class HasCoercivityBound(Protocol):
     """The model knows how stable its operators are in the norm of its inner product."""
 

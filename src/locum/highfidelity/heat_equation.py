@@ -121,6 +121,10 @@ class HeatEquation:
         """The conductivities (m, k*k) themselves, and ones (m, 1)."""
         return self.block.affine_coefficients(parameters)
 
+    def coefficient_expressions(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The names of the conductivities, and ``1``."""
+        return self.block.coefficient_expressions()
+
     def inner_product(self, field: str) -> Any:
         """H1 semi-norm at one time, sparse (N, N)."""
         return self.block.inner_product(field)

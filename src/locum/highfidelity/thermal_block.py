@@ -143,6 +143,10 @@ class ThermalBlock:
         """The conductivities (m, k*k) themselves, and ones (m, 1)."""
         return parameters, np.ones((len(parameters), 1))
 
+    def coefficient_expressions(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The names of the conductivities, and ``1``."""
+        return self.parameters.names, ("1",)
+
     @property
     def solution_field(self) -> str:
         """The field of the unknowns: ``temperature``."""
