@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -55,10 +55,11 @@ class MinTheta:
         Which terms count, shape (l,); None for all.
     """
 
+    proved: ClassVar[bool] = True
+
     reference: Array
     constant: float = 1.0
     parts: tuple[int, ...] | None = None
-    proved: bool = True
 
     def __post_init__(self) -> None:
         counted = self.reference[self._columns]
@@ -81,12 +82,25 @@ class MinTheta:
         return np.asarray(self.constant / self.reference[self._columns])
 
 
+@dataclass(frozen=True)
+class UniformConstant:
+    """One lower bound for all parameters; ``proved`` where it is."""
+
+    value: float
+    proved: bool = True
+
+    def __call__(self, values: Array, theta: Array) -> Array:
+        """The same number for each, shape (m,)."""
+        return np.full(len(values), self.value)
+
+
 @dataclass(frozen=True, eq=False)
 class KnownConstant:
     """A lower bound that the model itself gives, as a function of its parameters (m, p)."""
 
+    proved: ClassVar[bool] = True
+
     function: Callable[[Array], Array]
-    proved: bool = True
 
     def __call__(self, values: Array, theta: Array) -> Array:
         """Lower bound, shape (m,)."""
@@ -110,10 +124,11 @@ class InterpolatedConstant:
         Positive, shape (c,).
     """
 
+    proved: ClassVar[bool] = False
+
     space: ParameterSpace
     centres: Array
     constants: Array
-    proved: bool = False
 
     def __post_init__(self) -> None:
         if not (self.constants > 0).all():

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.optimize import linprog
@@ -39,11 +39,12 @@ class SuccessiveConstraints:
         y of the minimisers there, shape (K, Q).
     """
 
+    proved: ClassVar[bool] = True
+
     boxes: Array
     anchors: Array
     constants: Array
     quotients: Array
-    proved: bool = True
 
     def __call__(self, values: Array, theta: Array) -> Array:
         """Lower bound (m,) for coefficients (m, Q); one linear programme each, about a millisecond."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from locum.exceptions import StorageError
 from locum.surrogates.interpolated import InterpolatedSurrogate
-from locum.surrogates.saved import read_saved
+from locum.surrogates.projected import ProjectedSurrogate
+from locum.surrogates.saved import Saved, read_saved
 from locum.surrogates.surrogate import Surrogate
 
-_KINDS = {InterpolatedSurrogate.kind: InterpolatedSurrogate.from_saved}
+_KINDS: Mapping[str, Callable[[Saved], Surrogate]] = {
+    InterpolatedSurrogate.kind: InterpolatedSurrogate.from_saved,
+    ProjectedSurrogate.kind: ProjectedSurrogate.from_saved,
+}
 
 
 def load_surrogate(folder: Path) -> Surrogate:

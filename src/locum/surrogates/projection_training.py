@@ -1,0 +1,216 @@
+"""From a model's operators and some simulations to a projected surrogate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from locum.arrays import Array
+from locum.exceptions import ModelError
+from locum.highfidelity import (
+    HasAffineOperators,
+    HasCoefficientExpressions,
+    HasCoercivityBound,
+    HasInnerProduct,
+    HasOutputFunctionals,
+    HasTimeStepping,
+)
+from locum.parameters import ParameterSpace
+from locum.parameters.expressions import Expressions
+from locum.reduction import InnerProduct, SteadyBasis
+from locum.reduction.affine_system import AffineSystem
+from locum.reduction.certified import CertifiedModel, Coefficients
+from locum.reduction.definiteness import is_definite
+from locum.reduction.dual_outputs import DualOutput, dual_output
+from locum.reduction.projection import Projection
+from locum.reduction.stability import KnownConstant, MinTheta, StabilityConstant
+from locum.reduction.stability_eigenvalues import coercivity_constant
+from locum.reduction.successive_constraints import successive_constraints
+from locum.surrogates.projected import CoefficientExpressions, ProjectedSurrogate
+from locum.surrogates.surrogate import Description
+
+_SEMIDEFINITE = 1e-10  # share of the inner product that makes a semidefinite matrix definite
+_CAUTION = 1e-7  # relative: constants from eigenvalue solvers are lowered by their accuracy
+_CANDIDATES = 256  # parameters over which the successive constraint method closes its gap
+
+
+@dataclass(frozen=True, eq=False)
+class AffineProblem:
+    """A model with affine operators, as projection sees it.
+
+    Parameters
+    ----------
+    space
+        Its parameters.
+    field
+        Name of the field that holds the unknowns.
+    free
+        Places of the unknowns among its values, shape (N,).
+    product
+        Inner product on all nodal values.
+    system
+        The affine system on the unknowns.
+    coefficients
+        theta and phi of the parameters.
+    stability
+        Lower bound on the coercivity constant.
+    functionals
+        Quantity to functional (N,).
+    """
+
+    space: ParameterSpace
+    field: str
+    free: Any
+    product: InnerProduct
+    system: AffineSystem
+    coefficients: Coefficients
+    stability: StabilityConstant
+    functionals: Mapping[str, Array]
+
+    def unknowns(self, snapshots: Array) -> Array:
+        """The unknowns (s, N) in fields (s, ...)."""
+        return np.asarray(snapshots.reshape(len(snapshots), -1)[:, self.free])
+
+
+def affine_problem(model: Any, space: ParameterSpace | None = None) -> AffineProblem:
+    """Read a model's capabilities.
+
+    Parameters
+    ----------
+    model
+        A steady high-fidelity model with affine operators and an inner product.
+    space
+        A study's space, where it is not the model's own.
+
+    Raises
+    ------
+    ModelError
+        A capability is missing.
+    """
+    name = model.name
+    if not isinstance(model, HasAffineOperators) or not isinstance(model, HasInnerProduct):
+        raise ModelError(
+            f"model {name!r} cannot be projected: it needs affine_operators, affine_coefficients, "
+            "free_nodes, solution_field and inner_product"
+        )
+    if isinstance(model, HasTimeStepping):
+        raise ModelError(f"model {name!r} evolves in time; only steady models make projected surrogates yet")
+    space = space or model.parameters  # type: ignore[attr-defined]
+    free = np.asarray(model.free_nodes())
+    product = InnerProduct(model.inner_product(model.solution_field))
+    matrices, vectors = model.affine_operators()
+    system = AffineSystem(
+        tuple(sp.csr_array(matrix) for matrix in matrices), np.stack(vectors), _restricted(product, free)
+    )
+    coefficients: Coefficients = model.affine_coefficients
+    if isinstance(model, HasCoefficientExpressions):
+        theta, phi = (Expressions(space.names, tuple(texts)) for texts in model.coefficient_expressions())
+        coefficients = CoefficientExpressions(theta, phi)
+    known = KnownConstant(model.coercivity_bound) if isinstance(model, HasCoercivityBound) else None
+    stability = known or proved_constant(system, coefficients, space)
+    functionals = model.output_functionals() if isinstance(model, HasOutputFunctionals) else {}
+    return AffineProblem(
+        space, model.solution_field, free, product, system, coefficients, stability, functionals
+    )
+
+
+def proved_constant(
+    system: AffineSystem, coefficients: Coefficients, space: ParameterSpace
+) -> StabilityConstant:
+    """Min-theta where every matrix is symmetric and semidefinite and its coefficients positive; else
+    constraints.
+
+    That coefficients are positive is checked at a few hundred points; where one is not after all, the
+    constant is not positive either and the figure is infinite.
+    """
+    values = np.concatenate(
+        [
+            space.unwarp(np.full((1, space.dimension), 0.5)),
+            space.sample(_CANDIDATES, np.random.default_rng(0)),
+        ]
+    )
+    theta = coefficients(values)[0]
+    product = _sparse(system.inner_product)
+    if (theta > 0).all() and all(_semidefinite(matrix, product) for matrix in system.matrices):
+        reference = sum(factor * part for factor, part in zip(theta[0], system.matrices, strict=True))
+        constant = (1.0 - _CAUTION) * coercivity_constant(reference, product)
+        return MinTheta(theta[0], constant)
+    return successive_constraints(system, coefficients, values)
+
+
+def projected_surrogate(
+    problem: AffineProblem,
+    description: Description,
+    projection: Projection,
+    training: Array,
+    duals: Mapping[str, Projection] | None = None,
+) -> ProjectedSurrogate:
+    """Put a surrogate together.
+
+    Parameters
+    ----------
+    problem
+        The model.
+    description
+        Its field alone, and quantities that have functionals.
+    projection
+        Of ``problem.system``.
+    training
+        Parameter values of the simulations behind it, shape (s, p).
+    duals
+        Quantity to a projection of its dual system; without one the value is not corrected, and its figure is
+        ||l||_{X^-1} times the field's.
+
+    Raises
+    ------
+    ModelError
+        A field or quantity that the equations do not give.
+    """
+    if tuple(description.fields) != (problem.field,):
+        raise ModelError(
+            f"a projected surrogate gives field {problem.field!r}, not {list(description.fields)}"
+        )
+    outputs: dict[str, DualOutput] = {}
+    for name in description.quantities:
+        if name not in problem.functionals:
+            raise ModelError(
+                f"quantity {name!r} is no linear functional that the model declares (output_functionals); "
+                "a projected surrogate cannot give it"
+            )
+        adjoint = Projection.start(problem.system.adjoint(problem.functionals[name]))
+        outputs[name] = dual_output(projection, (duals or {}).get(name, adjoint))
+    shape = description.fields[problem.field].shape
+    vectors = np.zeros((projection.rank, int(np.prod(shape))))
+    vectors[:, problem.free] = projection.basis
+    solutions = CertifiedModel(projection.reduced, problem.coefficients, problem.stability)
+    norms = solutions.solve(training).norms
+    basis = SteadyBasis(
+        shape, problem.product, np.empty(0), 0.0, float(norms.max(initial=0.0)), "greedy", vectors
+    )
+    return ProjectedSurrogate(description, basis, solutions, outputs, training)
+
+
+def _restricted(product: InnerProduct, free: Any) -> InnerProduct:
+    if product.matrix is None:
+        return product
+    return InnerProduct(product.matrix[free] if product.matrix.ndim == 1 else product.matrix[free][:, free])
+
+
+def _sparse(product: InnerProduct) -> Any:
+    if product.matrix is None or product.matrix.ndim == 1:
+        raise ModelError(
+            "a stability constant needs a sparse inner product, in which the operators are bounded"
+        )
+    return product.matrix
+
+
+def _semidefinite(matrix: Any, product: Any) -> bool:
+    """Symmetric, and definite once a trace of X is added."""
+    size = abs(matrix).max()
+    if abs(matrix - matrix.T).max() > 1e-10 * size:
+        return False
+    return is_definite(matrix + _SEMIDEFINITE * size / abs(product).max() * product)
