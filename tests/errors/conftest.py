@@ -24,6 +24,7 @@ class Scripted:
     deviations: Callable[[np.ndarray], np.ndarray]
     known: np.ndarray
     kind = "scripted"
+    figure_kind = "indicator"
 
     description = Description(
         space=SPACE,

@@ -22,7 +22,7 @@ from locum.arrays import AnyArray, Array
 from locum.errors.conformal import conformal_quantile, required_scores
 from locum.errors.measured import Truth, measured_errors
 from locum.errors.tolerance import ErrorMeasure, Tolerance
-from locum.surrogates import Surrogate
+from locum.surrogates import FigureKind, Surrogate
 
 # Beside a training sample the indicator nearly vanishes while the error of a misjudged smoothness does not:
 # below this share of the typical indicator it is not believed.
@@ -50,6 +50,9 @@ class OutputCalibration:
         The same in words, with norm or unit.
     projection
         For fields, the part of each error that the basis leaves, shape (n,).
+    kind
+        What the indicator is. A bound or an estimate is a figure already: it is neither scaled nor floored,
+        and the simulations only show how it compares with the truth.
     """
 
     errors: Array
@@ -59,6 +62,7 @@ class OutputCalibration:
     measure: ErrorMeasure
     norm: str
     projection: Array | None = None
+    kind: FigureKind = "indicator"
 
     @property
     def n(self) -> int:
@@ -72,12 +76,17 @@ class OutputCalibration:
 
     @cached_property
     def factor(self) -> float:
-        """What indicators are multiplied by; infinite with too few simulations."""
+        """What indicators are multiplied by; infinite with too few simulations, one for figures."""
+        if self.kind != "indicator":
+            return 1.0
         return conformal_quantile(self.scores, self.coverage)
 
     @cached_property
     def summary(self) -> str:
-        """What the coverage rests on, in words."""
+        """What the figure rests on, in words."""
+        if self.kind != "indicator":
+            held = int(np.sum(self.errors <= self.indicators))
+            return f"the model's equations; it held on {held} of {self.n} independent simulations"
         needed = required_scores(self.coverage)
         if self.n < needed:
             return f"too few calibration simulations: {self.n}, where {self.coverage:.4g} needs {needed}"
@@ -85,7 +94,10 @@ class OutputCalibration:
 
     def figure(self, indicators: Array) -> Array:
         """Error figures for raw indicators (q,); infinite where the indicator is not a number."""
-        figures = np.asarray(self.factor * np.maximum(indicators, self.floor))
+        if self.kind == "indicator":
+            figures = np.asarray(self.factor * np.maximum(indicators, self.floor))
+        else:
+            figures = np.array(indicators)
         figures[np.isnan(figures)] = np.inf
         return figures
 
@@ -113,6 +125,8 @@ class Calibration:
                 "measure": output.measure,
                 "norm": output.norm,
             }
+            if output.kind != "indicator":
+                content[name]["kind"] = output.kind
             arrays[f"errors.{name}"] = output.errors
             arrays[f"indicators.{name}"] = output.indicators
             if output.projection is not None:
@@ -173,6 +187,7 @@ def calibrate(
             measure="relative",
             norm="relative, in the study's norm",
             projection=errors.projection[name],
+            kind=surrogate.figure_kind,
         )
     here, there = (
         (surrogate.quantity_values(values), surrogate.quantity_indicators(values))
@@ -189,6 +204,7 @@ def calibrate(
             coverage=coverage,
             measure=measure,
             norm="relative" if measure == "relative" else f"absolute, in {unit or '1'}",
+            kind=surrogate.figure_kind,
         )
     return Calibration(outputs)
 

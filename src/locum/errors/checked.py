@@ -273,9 +273,9 @@ class _ErrorFigures(Mapping[str, ErrorFigure]):
             calibration = self._prediction.checked.calibration.outputs[name]
             self._known[name] = ErrorFigure(
                 value=self._prediction.figure(name),
-                kind="indicator",
+                kind=calibration.kind,
                 norm=calibration.norm,
-                coverage=calibration.coverage,
+                coverage=calibration.coverage if calibration.kind == "indicator" else None,
                 calibration=calibration.summary,
             )
         return self._known[name]

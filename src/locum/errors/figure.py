@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from locum.arrays import Array
+from locum.surrogates import FigureKind
 
-FigureKind = Literal["bound", "estimate", "indicator"]
+__all__ = ["ErrorFigure", "FigureKind"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,7 @@ class ErrorFigure:
     coverage
         Probability with which the true error is below the value; None for a bound.
     calibration
-        What the coverage rests on, in words; None for a bound.
+        What the figure rests on, in words.
     """
 
     value: Array

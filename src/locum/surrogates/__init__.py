@@ -3,8 +3,9 @@
 from locum.surrogates.interpolated import InterpolatedField, InterpolatedSurrogate
 from locum.surrogates.loading import load_surrogate
 from locum.surrogates.prediction import Prediction
+from locum.surrogates.projected import ProjectedSurrogate
 from locum.surrogates.saved import Saved, read_saved, write_saved
-from locum.surrogates.surrogate import Description, FieldErrors, Surrogate
+from locum.surrogates.surrogate import Description, FieldErrors, FigureKind, Surrogate
 from locum.surrogates.training import (
     FieldData,
     FieldStatistics,
@@ -20,10 +21,12 @@ __all__ = [
     "FieldData",
     "FieldErrors",
     "FieldStatistics",
+    "FigureKind",
     "InterpolatedField",
     "InterpolatedOptions",
     "InterpolatedSurrogate",
     "Prediction",
+    "ProjectedSurrogate",
     "Saved",
     "Surrogate",
     "Trained",

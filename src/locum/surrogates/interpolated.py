@@ -26,7 +26,7 @@ from locum.regression import (
 )
 from locum.surrogates.prediction import Prediction
 from locum.surrogates.saved import Saved, write_saved
-from locum.surrogates.surrogate import Description, FieldErrors
+from locum.surrogates.surrogate import Description, FieldErrors, FigureKind
 
 _BLOCK_NUMBERS = 1 << 19  # coordinates or quantities held at a time beside the answer
 # Beyond this many ranges outside the box an answer means nothing; held there it is at least a number.
@@ -57,6 +57,7 @@ class InterpolatedSurrogate:
     """
 
     kind: ClassVar[str] = "interpolated"
+    figure_kind: ClassVar[FigureKind] = "indicator"
 
     description: Description
     fields: Mapping[str, InterpolatedField]

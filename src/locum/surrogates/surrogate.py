@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self
 
 from locum.arrays import AnyArray, Array
 from locum.highfidelity import Mesh
@@ -21,6 +21,10 @@ from locum.parameters import ParameterSpace, space_from_dict
 
 if TYPE_CHECKING:
     from locum.surrogates.prediction import Prediction
+
+
+# ``bound``: proved; ``estimate``: asymptotically right; ``indicator``: correlated, to be calibrated
+FigureKind = Literal["bound", "estimate", "indicator"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +119,11 @@ class Surrogate(Protocol):
     @property
     def kind(self) -> str:
         """``interpolated``, ... as in the saved form."""
+        ...
+
+    @property
+    def figure_kind(self) -> FigureKind:
+        """What its indicators are: raw ones need calibration, bounds and estimates are figures already."""
         ...
 
     @property
