@@ -15,6 +15,7 @@ from locum.arrays import AnyArray, Array
 from locum.exceptions import ModelError
 from locum.highfidelity import (
     HasOutputFunctionals,
+    HasResidual,
     HasUnknowns,
     SelfHeating,
     ThermalBlock,
@@ -58,6 +59,15 @@ class _Delegating:
 
     def output_functionals(self) -> Mapping[str, Array]:
         return SMALL.output_functionals()
+
+
+class BlackBox:
+    name = "black_box"
+    version = "1"
+    parameters = SMALL.parameters
+
+    def simulate(self, parameters: Mapping[str, float]) -> xr.Dataset:
+        return SMALL.simulate(parameters)
 
 
 def indefinite(_: Any, field: str) -> Any:
@@ -117,8 +127,27 @@ def test_an_honest_model_passes() -> None:
 
 
 def test_a_black_box_has_nothing_to_check() -> None:
-    assert not isinstance(SelfHeating(cells=4), HasUnknowns)
-    check_capabilities(SelfHeating(cells=4))
+    assert not isinstance(BlackBox(), HasUnknowns)
+    check_capabilities(BlackBox())
+
+
+class Shifted(SelfHeating):
+    def residual(self, state: Array, parameters: Mapping[str, float]) -> Array:
+        return super().residual(state, parameters) + 1.0
+
+
+class Halved(SelfHeating):
+    def jacobian(self, state: Array, parameters: Mapping[str, float]) -> Any:
+        return super().jacobian(state, parameters) / 2.0
+
+
+def test_a_residual_is_checked_with_its_jacobian() -> None:
+    assert isinstance(SelfHeating(cells=30), HasResidual)
+    check_capabilities(SelfHeating(cells=30))
+    with pytest.raises(ModelError, match="residual and simulation differ"):
+        check_capabilities(Shifted(cells=30))
+    with pytest.raises(ModelError, match="not the derivative"):
+        check_capabilities(Halved(cells=30))
 
 
 @pytest.mark.parametrize(

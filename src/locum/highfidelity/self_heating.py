@@ -15,12 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from scipy.linalg import solve_banded
+from scipy.sparse import diags_array
 
-from locum.arrays import Array
+from locum.arrays import AnyArray, Array
 from locum.exceptions import ModelError, SimulationError
 from locum.highfidelity.contract import snapshot
 from locum.highfidelity.mesh import Mesh
@@ -88,8 +91,7 @@ class SelfHeating:
         """
         rate, activation = PARAMETERS.matrix(parameters)[0].tolist()
         position = np.linspace(0.0, 1.0, self.cells + 1)
-        weights = np.full(self.cells + 1, 1 / self.cells)
-        weights[[0, -1]] /= 2
+        weights = self._weights
         temperature = 1 + activation * self._rise(rate, activation, weights)
         edges = np.stack([np.arange(self.cells), np.arange(1, self.cells + 1)], axis=1)
         return snapshot(
@@ -101,17 +103,54 @@ class SelfHeating:
             },
         )
 
+    @property
+    def solution_field(self) -> str:
+        """The field of the unknowns: ``temperature``."""
+        return "temperature"
+
+    def free_nodes(self) -> AnyArray:
+        """All nodes, shape (cells + 1,)."""
+        return np.arange(self.cells + 1)
+
+    def residual(self, state: Array, parameters: Mapping[str, float]) -> Array:
+        """Heat conducted away less heat produced at the nodes, for temperatures (n,): shape (n,)."""
+        rate, activation = PARAMETERS.matrix(parameters)[0].tolist()
+        rise = (state - 1.0) / activation
+        heat = rate * self._weights * np.exp(rise / (1.0 + activation * rise))
+        return np.asarray(_tridiagonal_product(self._conduction, rise) - heat)
+
+    def jacobian(self, state: Array, parameters: Mapping[str, float]) -> Any:
+        """Derivative of the residual with respect to the temperatures: sparse (n, n)."""
+        rate, activation = PARAMETERS.matrix(parameters)[0].tolist()
+        rise = (state - 1.0) / activation
+        heat = rate * self._weights * np.exp(rise / (1.0 + activation * rise))
+        upper, diagonal, lower = self._conduction
+        diagonals = [diagonal - heat / (1.0 + activation * rise) ** 2, upper[1:], lower[:-1]]
+        return diags_array(diagonals, offsets=[0, 1, -1]).tocsr() / activation
+
+    @cached_property
+    def _weights(self) -> Array:
+        weights = np.full(self.cells + 1, 1 / self.cells)
+        weights[[0, -1]] /= 2
+        return weights
+
+    @cached_property
+    def _conduction(self) -> Array:
+        """Upper, main and lower diagonal of the conduction matrix, (3, n)."""
+        conduction = np.zeros((3, self.cells + 1))
+        conduction[0, 1:] = conduction[2, :-1] = -self.cells
+        conduction[1] = 2 * self.cells
+        conduction[1, [0, -1]] = self.cells
+        conduction[1, -1] += self.biot
+        return conduction
+
     def _rise(self, rate: float, activation: float, weights: Array) -> Array:
         """Rise u at the nodes: pseudo-transient continuation from the cold slab (Kelley and Keyes, 1998).
 
         The time step grows with the success of one Newton step a time step, until Newton's method for the
         steady state is left.
         """
-        conduction = np.zeros((3, self.cells + 1))
-        conduction[0, 1:] = conduction[2, :-1] = -self.cells
-        conduction[1] = 2 * self.cells
-        conduction[1, [0, -1]] = self.cells
-        conduction[1, -1] += self.biot
+        conduction = self._conduction
         rise: Array = np.zeros(self.cells + 1)
         step = 0.05
         for _ in range(MAX_ITERATIONS):

@@ -101,7 +101,16 @@ class CertifiedModel:
             A reduced matrix is singular.
         """
         theta, phi = self.coefficients(values)
-        coordinates = self.reduced.solve(theta, phi)
+        return self._assessed(values, theta, phi, self.reduced.solve(theta, phi))
+
+    def assess(self, values: Array, coordinates: Array) -> CertifiedSolution:
+        """What the equations say of coordinates (m, n) that something else predicted in the same basis.
+
+        A regression's fields get their error figure this way, at the price of their residual alone.
+        """
+        return self._assessed(values, *self.coefficients(values), coordinates)
+
+    def _assessed(self, values: Array, theta: Array, phi: Array, coordinates: Array) -> CertifiedSolution:
         norms = self.reduced.residual_norms(theta, phi, coordinates)
         if self.separation_error is not None:
             sizes = np.sqrt(np.einsum("mn,mn->m", coordinates, coordinates))
