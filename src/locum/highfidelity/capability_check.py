@@ -218,8 +218,7 @@ class _Check:
         residual, jacobian = model.residual(state, parameters), model.jacobian(state, parameters)
         self._fits(residual, "the residual")
         self._square(jacobian, "the Jacobian")
-        constant = np.abs(model.residual(0.0 * state, parameters)).max()
-        scale = norm(jacobian) * float(np.abs(state).max()) + float(constant)
+        scale = norm(jacobian) * float(np.abs(state).max())
         if np.abs(residual).max() > TOLERANCE * scale:
             raise self.fail(
                 f"the residual at its own simulation is {np.abs(residual).max() / scale:.1e} of its terms, "

@@ -1,0 +1,178 @@
+"""What do the matrices buy, and how fast, against pyMOR in the same run?
+
+Thermal block of k x k conductivities on pyMOR's own matrices, the same training set and basis size for both:
+CPU seconds of the greedy search offline, 100,000 parameters in one call against a loop over ``rom.solve``,
+and one warm answer with its bound at 20 basis functions. One BLAS thread. Limits: greedy at most half of
+pyMOR's time, one call at least 20 times faster than the loop, one answer at most 100 microseconds.
+
+    python benchmarks/projected.py [--blocks 2] [--rank 20] [--training 500]
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import platform
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from locum.adaptivity.greedy import weak_greedy
+from locum.arrays import Array
+from locum.reduction import InnerProduct
+from locum.reduction.affine_system import AffineSystem
+from locum.reduction.certified import CertifiedModel
+from locum.reduction.projection import Projection
+from locum.reduction.stability import MinTheta
+
+RESULTS = Path(__file__).parent / "results"
+MANY = 100_000
+CELLS = 60
+
+
+@dataclass(frozen=True)
+class Times:
+    """CPU seconds offline, seconds for many parameters, microseconds for one."""
+
+    offline: float
+    many: float
+    many_with_bound: float
+    one_with_bound: float
+    largest_error: float
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """pyMOR's model, its matrices without essential rows, and parameters for training and testing."""
+
+    fom: Any
+    free: Any
+    system: AffineSystem
+    training: Array
+    fresh: Array
+    truth: Array
+
+    def errors(self, rows: Array) -> Array:
+        product = self.system.inner_product
+        return np.asarray(product.norms(rows - self.truth) / product.norms(self.truth))
+
+
+def coefficients(values: Array) -> tuple[Array, Array]:
+    return values, np.ones((len(values), 1))
+
+
+def posed(pymor: Any, blocks: int, training: int) -> Problem:
+    fom, _ = pymor.discretize_stationary_cg(pymor.thermal_block_problem((blocks, blocks)), diameter=1 / CELLS)
+    product = fom.h1_0_semi_product.matrix.tocsr()
+    free = np.flatnonzero(np.diff(product.indptr) > 1)
+    parts = [part.matrix.tocsr()[free][:, free] for part in fom.operator.operators]
+    matrices = tuple(part for part in parts if abs(part).sum() > 0)
+    load = fom.rhs.as_vector().to_numpy().reshape(1, -1)[:, free]
+    system = AffineSystem(matrices, load, InnerProduct(product[free][:, free]))
+    generator = np.random.default_rng(0)
+    train, fresh = (generator.uniform(0.1, 1.0, (n, blocks**2)) for n in (training, 50))
+    return Problem(fom, free, system, train, fresh, system.solve(*coefficients(fresh)))
+
+
+def of_locum(problem: Problem, rank: int) -> Times:
+    stability = MinTheta(np.ones(problem.training.shape[1]))
+    start = time.process_time()
+    result = weak_greedy(
+        Projection.start(problem.system),
+        coefficients,
+        stability,
+        problem.training,
+        lambda values: problem.system.solve(*coefficients(values)),
+        tolerance=0.0,
+        budget=rank,
+    )
+    offline = time.process_time() - start
+    model = CertifiedModel(result.projection.reduced, coefficients, stability)
+    many = np.random.default_rng(1).uniform(0.1, 1.0, (MANY, problem.training.shape[1]))
+    plain = seconds(lambda: model.reduced.solve(*coefficients(many)))
+    bounded = seconds(lambda: model.solve(many).relative)
+    one = best(lambda: model.solve(many[:1]).relative)
+    rows = result.projection.expand(model.solve(problem.fresh).coordinates)
+    return Times(offline, plain, bounded, 1e6 * one, float(problem.errors(rows).max()))
+
+
+def of_pymor(pymor: Any, problem: Problem, rank: int) -> Times:
+    fom = problem.fom
+    parameters = [fom.parameters.parse(value) for value in problem.training]
+    start = time.process_time()
+    reductor = pymor.CoerciveRBReductor(
+        fom,
+        product=fom.h1_0_semi_product,
+        coercivity_estimator=pymor.ExpressionParameterFunctional("min(diffusion)", fom.parameters),
+    )
+    rom = pymor.rb_greedy(fom, reductor, parameters, max_extensions=rank)["rom"]
+    offline = time.process_time() - start
+    share = [
+        fom.parameters.parse(value)
+        for value in np.random.default_rng(1)
+        .uniform(0.1, 1.0, (1000, 1))
+        .repeat(problem.training.shape[1], axis=1)
+    ]
+    plain = seconds(lambda: [rom.solve(mu) for mu in share]) * MANY / len(share)
+    bounded = seconds(lambda: [(rom.solve(mu), rom.estimate_error(mu)) for mu in share]) * MANY / len(share)
+    one = best(lambda: (rom.solve(share[0]), rom.estimate_error(share[0])))
+    solutions = [reductor.reconstruct(rom.solve(fom.parameters.parse(value))) for value in problem.fresh]
+    rows = np.stack([solution.to_numpy().reshape(-1)[problem.free] for solution in solutions])
+    return Times(offline, plain, bounded, 1e6 * one, float(problem.errors(rows).max()))
+
+
+def seconds(call: Any) -> float:
+    """Shortest of three."""
+    return min(_timed(call) for _ in range(3))
+
+
+def best(call: Any, repeats: int = 500) -> float:
+    return min(_timed(call) for _ in range(repeats))
+
+
+def _timed(call: Any) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--blocks", type=int, default=2)
+    parser.add_argument("--rank", type=int, default=20)
+    parser.add_argument("--training", type=int, default=500)
+    options = parser.parse_args()
+    try:
+        pymor = importlib.import_module("pymor.basic")
+    except ImportError:
+        print("projected: skipped, because pyMOR is not installed (pip install pymor)")
+        return
+    pymor.set_log_levels({"pymor": "ERROR"})
+    with threadpool_limits(1):
+        problem = posed(pymor, options.blocks, options.training)
+        ours, theirs = of_locum(problem, options.rank), of_pymor(pymor, problem, options.rank)
+    for name, times in (("locum", ours), ("pyMOR", theirs)):
+        print(
+            f"{name}: offline {times.offline:.2f} s CPU, {MANY} parameters {times.many:.2f} s "
+            f"({times.many_with_bound:.2f} s with bound), one with bound {times.one_with_bound:.0f} us, "
+            f"largest error {times.largest_error:.1e}"
+        )
+    print(f"offline {theirs.offline / ours.offline:.1f} x, many {theirs.many / ours.many:.1f} x faster")
+    RESULTS.mkdir(exist_ok=True)
+    document = {
+        "options": vars(options),
+        "python": platform.python_version(),
+        "locum": asdict(ours),
+        "pymor": asdict(theirs),
+    }
+    path = RESULTS / f"projected-{options.blocks}x{options.blocks}.json"
+    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
