@@ -73,6 +73,7 @@ class _Check:
         self.size = len(self.free)
 
     def run(self) -> None:
+        """Check everything that the model offers."""
         model = self.model
         if isinstance(model, HasAffineOperators):
             self._affine_shapes(model)
@@ -94,6 +95,7 @@ class _Check:
                 self._outputs(model, states[-1], dataset)
 
     def fail(self, text: str) -> ModelError:
+        """The error to raise, with the model's name in front."""
         return ModelError(f"{self.model.name}: {text}")
 
     def _states(self, dataset: xr.Dataset) -> Array:
