@@ -19,7 +19,7 @@ from locum.reduction.projection import Projection
 from locum.reduction.stability import KnownConstant, MinTheta
 from locum.surrogates import Description, load_surrogate
 from locum.surrogates.projected import ProjectedSurrogate
-from locum.surrogates.projection_training import affine_problem, projected_surrogate
+from locum.surrogates.projection_training import affine_problem, projected_surrogate, separated_problem
 
 MODEL = ThermalBlock(cells=16)
 
@@ -149,11 +149,42 @@ def test_code_is_never_saved(problem, surrogate, tmp_path):
             other.save(tmp_path)
 
 
+def test_a_model_that_only_assembles_is_projected_with_an_estimate(tmp_path):
+    """Separation, interpolated coefficients and constants: no code is left, and the figure is an estimate."""
+    model = AdvectionDiffusion(cells=12)
+
+    def fields_at(values):
+        runs = (
+            model.simulate(dict(zip(model.parameters.names, row.tolist(), strict=True))) for row in values
+        )
+        return np.stack([run["concentration"].values for run in runs])
+
+    problem = separated_problem(model, rtol=1e-4, samples=150)
+    training = model.parameters.sample(40, np.random.default_rng(1))
+    projection = Projection.start(problem.system).extended(problem.unknowns(fields_at(training)))
+    mesh = Mesh.from_ugrid(model.simulate(dict(zip(model.parameters.names, training[0], strict=True))))
+    field = FieldDescription("concentration", ("node",), (mesh.nodes,), "")
+    description = Description(model.parameters, {"concentration": field}, {"mean_concentration": ""}, mesh)
+    surrogate = projected_surrogate(problem, description, projection, training)
+    assert surrogate.figure_kind == "estimate"
+    values = model.parameters.sample(60, np.random.default_rng(2))
+    errors = surrogate.field_errors("concentration", values, fields_at(values)).total
+    figures = surrogate.field_indicator("concentration", values)
+    print(problem.separation_error, np.median(errors), np.median(figures), np.mean(figures >= errors))
+    assert np.mean(figures >= errors) >= 0.95
+    assert np.median(errors) < 3e-3
+    surrogate.save(tmp_path)
+    again = load_surrogate(tmp_path)
+    assert (again.field_indicator("concentration", values) == figures).all()
+
+
 def test_what_cannot_be_projected_is_told_in_a_sentence(problem, surrogate):
     with pytest.raises(ModelError, match="needs affine_operators"):
         affine_problem(SelfHeating(cells=4))
     with pytest.raises(ModelError, match="needs affine_operators"):
         affine_problem(AdvectionDiffusion(cells=4))
+    with pytest.raises(ModelError, match="needs operators"):
+        separated_problem(SelfHeating(cells=4))
     with pytest.raises(ModelError, match="evolves in time"):
         affine_problem(HeatEquation(cells=4))
     with pytest.raises(ModelError, match="'highest_temperature' is no linear functional"):

@@ -137,13 +137,18 @@ def separate(
     return Separated(system, Separation(operators, pattern, of_matrix, of_vector))
 
 
-def measured_separation_error(separated: Separated, values: Array) -> SeparationError:
+def measured_separation_error(
+    separated: Separated,
+    values: Array,
+    coefficients: Callable[[Array], tuple[Array, Array]] | None = None,
+) -> SeparationError:
     """What the affine form leaves out at parameters (m, p) that the search did not see: the largest of each.
 
-    Operator norms are found by the power method, from below: to a few per cent after 30 steps.
+    With the separation's own coefficients, or others that approximate them. Operator norms are found by the
+    power method, from below: to a few per cent after 30 steps.
     """
     system, separation = separated
-    theta, phi = separation.coefficients(values)
+    theta, phi = (coefficients or separation.coefficients)(values)
     matrix_error = vector_error = 0.0
     for row, value in enumerate(values):
         matrix, vector = separation.operators(value)

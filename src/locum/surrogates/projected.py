@@ -18,9 +18,9 @@ import numpy as np
 
 from locum.arrays import AnyArray, Array
 from locum.exceptions import StorageError
-from locum.parameters.expressions import Expressions
 from locum.reduction import SteadyBasis
 from locum.reduction.certified import CertifiedModel, CertifiedSolution
+from locum.reduction.coefficients import coefficients_from_saved, coefficients_to_saved
 from locum.reduction.dual_outputs import DualOutput, OutputValues
 from locum.reduction.projection import ReducedSystem
 from locum.reduction.separation import SeparationError
@@ -28,24 +28,6 @@ from locum.reduction.stability_saved import stability_from_saved, stability_to_s
 from locum.surrogates.prediction import Prediction
 from locum.surrogates.saved import Saved, write_saved
 from locum.surrogates.surrogate import Description, FieldErrors
-
-
-@dataclass(frozen=True)
-class CoefficientExpressions:
-    """theta and phi of the parameters as text.
-
-    Parameters
-    ----------
-    theta, phi
-        One expression for each matrix, and for each right-hand side.
-    """
-
-    theta: Expressions
-    phi: Expressions
-
-    def __call__(self, values: Array) -> tuple[Array, Array]:
-        """Theta (m, Q) and phi (m, P) for parameter values (m, p)."""
-        return self.theta(values), self.phi(values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,18 +119,14 @@ class ProjectedSurrogate:
         StorageError
             Coefficients or a stability constant that are code, or a folder that cannot be written.
         """
-        coefficients = self.model.coefficients
-        if not isinstance(coefficients, CoefficientExpressions):
-            raise StorageError(
-                "the coefficients of this projected surrogate are code, which is never saved; let the model "
-                "declare them as text (coefficient_expressions)"
-            )
         description, arrays = self.description.to_saved()
         basis_arrays, basis = self.basis.to_arrays()
+        coefficients, coefficient_arrays = coefficients_to_saved(self.model.coefficients)
         stability, stability_arrays = stability_to_saved(self.model.stability)
         parts: dict[str, Mapping[str, AnyArray]] = {
             "basis": basis_arrays,
             "reduced": self.model.reduced.to_arrays(),
+            "coefficients": coefficient_arrays,
             "stability": stability_arrays,
         }
         parts |= {f"output.{name}": output.to_arrays() for name, output in self.outputs.items()}
@@ -158,9 +136,8 @@ class ProjectedSurrogate:
         content = {
             "description": description,
             "basis": basis,
+            "coefficients": coefficients,
             "stability": stability,
-            "theta": list(coefficients.theta.texts),
-            "phi": list(coefficients.phi.texts),
             "separation_error": None if error is None else [error.matrix, error.vector],
         }
         write_saved(folder, "surrogate", Saved(self.kind, content, arrays | {"training": self.training}))
@@ -177,12 +154,10 @@ class ProjectedSurrogate:
         content, arrays = saved.content, saved.arrays
         try:
             description = Description.from_saved(content["description"], arrays)
-            names = description.space.names
-            theta, phi = (Expressions(names, tuple(content[key])) for key in ("theta", "phi"))
             error = content["separation_error"]
             model = CertifiedModel(
                 ReducedSystem.from_arrays(_taken(arrays, "reduced.")),
-                CoefficientExpressions(theta, phi),
+                coefficients_from_saved(content["coefficients"], _taken(arrays, "coefficients.")),
                 stability_from_saved(content["stability"], _taken(arrays, "stability.")),
                 None if error is None else SeparationError(*error),
             )

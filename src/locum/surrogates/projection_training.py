@@ -16,6 +16,7 @@ from locum.highfidelity import (
     HasCoefficientExpressions,
     HasCoercivityBound,
     HasInnerProduct,
+    HasOperators,
     HasOutputFunctionals,
     HasTimeStepping,
 )
@@ -24,13 +25,15 @@ from locum.parameters.expressions import Expressions
 from locum.reduction import InnerProduct, SteadyBasis
 from locum.reduction.affine_system import AffineSystem
 from locum.reduction.certified import CertifiedModel, Coefficients
+from locum.reduction.coefficients import CoefficientExpressions, tensor_coefficients
 from locum.reduction.definiteness import is_definite
 from locum.reduction.dual_outputs import DualOutput, dual_output
 from locum.reduction.projection import Projection
-from locum.reduction.stability import KnownConstant, MinTheta, StabilityConstant
-from locum.reduction.stability_eigenvalues import coercivity_constant
+from locum.reduction.separation import SeparationError, measured_separation_error, separate
+from locum.reduction.stability import InterpolatedConstant, KnownConstant, MinTheta, StabilityConstant
+from locum.reduction.stability_eigenvalues import coercivity_constant, inf_sup_constant
 from locum.reduction.successive_constraints import successive_constraints
-from locum.surrogates.projected import CoefficientExpressions, ProjectedSurrogate
+from locum.surrogates.projected import ProjectedSurrogate
 from locum.surrogates.surrogate import Description
 
 _SEMIDEFINITE = 1e-10  # share of the inner product that makes a semidefinite matrix definite
@@ -60,6 +63,8 @@ class AffineProblem:
         Lower bound on the coercivity constant.
     functionals
         Quantity to functional (N,).
+    separation_error
+        What the affine form leaves out, where it was found from assembled matrices.
     """
 
     space: ParameterSpace
@@ -70,6 +75,11 @@ class AffineProblem:
     coefficients: Coefficients
     stability: StabilityConstant
     functionals: Mapping[str, Array]
+    separation_error: SeparationError | None = None
+
+    def model(self, projection: Projection) -> CertifiedModel:
+        """The reduced model on a projection of ``system``."""
+        return CertifiedModel(projection.reduced, self.coefficients, self.stability, self.separation_error)
 
     def unknowns(self, snapshots: Array) -> Array:
         """The unknowns (s, N) in fields (s, ...)."""
@@ -115,6 +125,76 @@ def affine_problem(model: Any, space: ParameterSpace | None = None) -> AffinePro
     functionals = model.output_functionals() if isinstance(model, HasOutputFunctionals) else {}
     return AffineProblem(
         space, model.solution_field, free, product, system, coefficients, stability, functionals
+    )
+
+
+def separated_problem(
+    model: Any,
+    space: ParameterSpace | None = None,
+    *,
+    rtol: float = 1e-6,
+    samples: int = 200,
+    constants: int = 30,
+    seed: int = 0,
+) -> AffineProblem:
+    """Make a problem of a model that only assembles its operators; its figures are estimates.
+
+    Parameters
+    ----------
+    model
+        A steady high-fidelity model with assembled operators and an inner product.
+    space
+        A study's space, where it is not the model's own.
+    rtol
+        Of the separation and of the interpolated coefficients.
+    samples
+        Assembled systems that the separation searches.
+    constants
+        Parameters at which the stability constant is computed, or asked of the model, and then interpolated.
+    seed
+        Of all draws.
+
+    Raises
+    ------
+    ModelError
+        A capability is missing, the sparsity pattern changes, or the system is not stable somewhere.
+    FitError
+        Too many parameters for interpolated coefficients.
+    """
+    name = model.name
+    if not isinstance(model, HasOperators) or not isinstance(model, HasInnerProduct):
+        raise ModelError(
+            f"model {name!r} cannot be projected: it needs operators, free_nodes, solution_field and "
+            "inner_product"
+        )
+    space = space or model.parameters  # type: ignore[attr-defined]
+    free = np.asarray(model.free_nodes())
+    product = InnerProduct(model.inner_product(model.solution_field))
+    inner = _restricted(product, free)
+
+    def operators(value: Array) -> tuple[Any, Array]:
+        return model.operators(dict(zip(space.names, value.tolist(), strict=True)))
+
+    generator = np.random.default_rng(seed)
+    separated = separate(operators, space.sample(samples, generator), inner, rtol=rtol)
+    coefficients = tensor_coefficients(separated.separation.coefficients, space, rtol=rtol)
+    error = measured_separation_error(separated, space.sample(constants, generator), coefficients)
+    centres = space.sample(constants, generator)
+    if isinstance(model, HasCoercivityBound):
+        known = model.coercivity_bound(centres)
+    else:
+        known = np.array([inf_sup_constant(operators(value)[0], _sparse(inner)) for value in centres])
+    functionals = model.output_functionals() if isinstance(model, HasOutputFunctionals) else {}
+    return AffineProblem(
+        space,
+        model.solution_field,
+        free,
+        product,
+        separated.system,
+        coefficients,
+        InterpolatedConstant(space, centres, known),
+        functionals,
+        error,
     )
 
 
@@ -186,7 +266,7 @@ def projected_surrogate(
     shape = description.fields[problem.field].shape
     vectors = np.zeros((projection.rank, int(np.prod(shape))))
     vectors[:, problem.free] = projection.basis
-    solutions = CertifiedModel(projection.reduced, problem.coefficients, problem.stability)
+    solutions = problem.model(projection)
     norms = solutions.solve(training).norms
     basis = SteadyBasis(
         shape, problem.product, np.empty(0), 0.0, float(norms.max(initial=0.0)), "greedy", vectors
