@@ -73,13 +73,21 @@ class DualOutput:
         ones = np.ones((len(theta), 1))
         dual = self.dual.solve(theta, ones)
         dual_norms = self.dual.residual_norms(theta, ones, dual)
-        loads = np.einsum("mp,pi,mi->m", phi, self.cross_vectors, dual, optimize=True)
-        images = np.einsum("mq,qij,mi,mj->m", theta, self.cross_matrices, dual, coordinates, optimize=True)
+        loads = np.einsum("mi,mi->m", phi @ self.cross_vectors, dual)
+        images = self._images(theta, coordinates, dual)
         plain = coordinates @ self.functional
         value = plain + (loads - images)
         with np.errstate(divide="ignore", invalid="ignore"):
             figure = np.where(stability > 0, residual_norms * dual_norms / stability, np.inf)
         return OutputValues(value, figure + _ROUNDING * (np.abs(plain) + np.abs(loads) + np.abs(images)))
+
+    def _images(self, theta: Array, coordinates: Array, dual: Array) -> Array:
+        """psi_n . A(mu) u_n, shape (m,)."""
+        terms, rank, columns = self.cross_matrices.shape
+        tested = np.zeros((len(theta), columns))
+        for term in range(terms if rank else 0):
+            tested += theta[:, term : term + 1] * (dual @ self.cross_matrices[term])
+        return np.asarray(np.einsum("mj,mj->m", tested, coordinates))
 
     def to_arrays(self) -> dict[str, AnyArray]:
         """The saved form."""
