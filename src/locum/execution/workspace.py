@@ -20,6 +20,7 @@ from locum.exceptions import StudyError
 from locum.execution.candidate import Candidate
 from locum.execution.environment import available_cores
 from locum.execution.progress import Progress, watch
+from locum.execution.simulation_process import simulation_processes
 from locum.highfidelity import HighFidelityModel
 from locum.parameters import ParameterSpace
 from locum.registry import Registry
@@ -64,9 +65,17 @@ class Workspace:
     @cached_property
     def cluster(self) -> Cluster:
         """Where simulations run; started when it is first needed."""
-        from locum.execution.cluster import open_cluster
+        log, timeout = self.study.folder / "logs" / "simulations.log", self.study.execution.timeout
+        processes = self.resources.enter_context(
+            simulation_processes(self.workers, self.study.to_json(), log, timeout)
+        )
+        from locum.execution.cluster import open_cluster  # Dask is imported while the processes start
 
-        return self.resources.enter_context(open_cluster(self.study, self.store, self.workers))
+        return self.resources.enter_context(open_cluster(self.store, processes))
+
+    def start_cluster(self) -> None:
+        """Start where simulations run, unless that was done before; not for two threads at a time."""
+        _ = self.cluster
 
     @property
     def workers(self) -> int:
