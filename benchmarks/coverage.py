@@ -36,8 +36,8 @@ from locum.errors import binomial_interval
 CONFIGS = Path(__file__).parents[1] / "configs"
 RESULTS = Path(__file__).parent / "results"
 SEEDS = {
-    "thermal_block": (1, 2, 3, 4, 5, 6),
-    "self_heating": (1, 2, 3, 4, 5, 6),
+    "thermal_block": (1, 2, 3),
+    "self_heating": (1, 2, 3),
     "fin": (1, 2, 3),
     "cooled_blade": (1,),
 }
