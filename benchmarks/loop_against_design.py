@@ -55,8 +55,8 @@ class Setting:
 
 
 SETTINGS = {
-    "thermal_block": Setting("thermal_block", 100, 200, (1, 2, 3)),
-    "self_heating": Setting("self_heating", 80, 500, (1, 2, 3, 4)),
+    "thermal_block": Setting("thermal_block", 100, 200, (1, 2)),
+    "self_heating": Setting("self_heating", 80, 500, (1, 2, 3)),
     "cooled_blade": Setting("cooled_blade", 100, 150, (1,)),
 }
 BEYOND = (1.25, 1.5)  # designs larger than the loop, to see which of them is as good

@@ -18,10 +18,10 @@ from locum.snapshots import SampleRecord
 
 
 def decide(work: Workspace) -> Decision:
-    """Decide after the newest round, from the history of rounds and the budget."""
-    budget = work.study.budget
+    """Decide from the history of rounds and the budget; a champion within tolerance ends the loop."""
+    budget, champion = work.study.budget, work.standing
     return decide_on(
-        work.rounds(),
+        [champion] if champion is not None and champion.verdict.within else work.rounds(),
         simulations=budget.simulations,
         wall_time=budget.wall_time,
         elapsed=time.monotonic() - work.started,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from locum.adaptivity import Round
+from locum.adaptivity import Round, standing
 from locum.arrays import Array
 from locum.exceptions import StudyError
 from locum.execution.candidate import Candidate
@@ -137,6 +137,11 @@ class Workspace:
             for document in self.store.rounds()
             if {key: document[key] for key in mine} == mine
         ]
+
+    @property
+    def standing(self) -> Round | None:
+        """The round whose surrogate answers; see :func:`locum.adaptivity.standing`."""
+        return standing(self.rounds(), self.registry.champion)
 
     def save_round(self, entry: Round, version: int) -> None:
         """Keep a round under the number of its version, over an earlier sweep of it."""

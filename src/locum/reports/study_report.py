@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from locum.adaptivity import Round
 from locum.arrays import Array
 from locum.errors import CheckedSurrogate, measured_errors
 from locum.execution.audit import AUDIT
@@ -68,7 +67,7 @@ def study_report(work: Workspace, found: Sweep | None = None) -> content.Report:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         space=work.space,
         outputs=_outputs(candidate.checked) if candidate else (),
-        verdict=_verdict(work, rounds),
+        verdict=_verdict(work),
         coverage=study.accuracy.confidence,
         budget=study.budget.simulations,
         provenance=_provenance(work, candidate),
@@ -86,14 +85,15 @@ def study_report(work: Workspace, found: Sweep | None = None) -> content.Report:
     )
 
 
-def _verdict(work: Workspace, rounds: Sequence[Round]) -> content.StudyVerdict:
-    accuracy = work.study.accuracy
-    if not rounds:
+def _verdict(work: Workspace) -> content.StudyVerdict:
+    accuracy, last = work.study.accuracy, work.standing
+    if last is None:
         words, advice, share = "no verdict yet", f"Run the study: locum run {work.study.path}", None
+    elif last.verdict.within:
+        words, advice = "within tolerance", f"Ask it: locum query {work.study.path} NAME=VALUE ..."
+        share = last.verdict.share_lower
     else:
-        last = rounds[-1].verdict
-        words = "within tolerance" if last.within else "over tolerance"
-        advice, share = decide(work).advice, last.share_lower
+        words, advice, share = "over tolerance", decide(work).advice, last.verdict.share_lower
     return content.StudyVerdict(words, advice, accuracy.confidence, accuracy.share, share)
 
 
