@@ -32,8 +32,9 @@ from locum.adaptivity import relative_to_tolerance
 from locum.errors import Truth, measured_errors
 from locum.execution.candidate import Candidate
 from locum.execution.checking import sweep
-from locum.execution.choosing import choose_samples
-from locum.execution.sampling import first_samples, training_samples
+from locum.execution.choosing import choose_values
+from locum.execution.pipeline import Pipeline
+from locum.execution.sampling import first_samples
 from locum.execution.simulate import Simulator
 from locum.execution.training import train, truth_of
 from locum.execution.workspace import Workspace, open_workspace
@@ -54,8 +55,8 @@ class Setting:
 
 
 SETTINGS = {
-    "thermal_block": Setting("thermal_block", 100, 200, (1, 2, 3)),
-    "self_heating": Setting("self_heating", 80, 500, (1, 2, 3, 4)),
+    "thermal_block": Setting("thermal_block", 100, 200, (1, 2)),
+    "self_heating": Setting("self_heating", 80, 500, (1, 2, 3)),
     "cooled_blade": Setting("cooled_blade", 100, 150, (1,)),
 }
 BEYOND = (1.25, 1.5)  # designs larger than the loop, to see which of them is as good
@@ -142,14 +143,26 @@ def row(setting: Setting, seed: int, how: str, candidate: Candidate, truth: Trut
     return found
 
 
-def loop(work: Workspace, largest: int) -> Iterator[Candidate]:
-    """The candidates of the adaptive loop, one a round, until ``largest`` simulations train."""
+def loop(work: Workspace) -> Iterator[Candidate]:
+    """The candidates of the adaptive loop, one a round, until the budget is spent.
+
+    As in the flow, each batch is chosen while the one before it still runs and does not train yet.
+    """
+    pipeline = Pipeline(work)
+    while records := first_samples(work):
+        simulate(work, records)
     while True:
-        candidate = trained(work)
+        candidate = train(work, pipeline.held_back)
         yield candidate
-        if len(training_samples(work)) >= largest:
+        found = sweep(work, candidate.checked, candidate.version.number)
+        while pipeline.has_room:
+            records = pipeline.append(choose_values(work, candidate, found, pipeline.held_back))
+            if not records:
+                break
+            simulate(work, records)
+        if not pipeline.held_back:
             return
-        choose_samples(work, candidate, sweep(work, candidate.checked, candidate.version.number))
+        pipeline.advance()
 
 
 def compared(setting: Setting, seed: int, folder: Path) -> list[Row]:
@@ -157,7 +170,7 @@ def compared(setting: Setting, seed: int, folder: Path) -> list[Row]:
     path = CONFIGS / f"{setting.study}.yaml"
     with open_workspace(path, overrides(setting, seed, folder / "loop"), quiet=True) as work:
         truth = held_out(work, setting.held_out)
-        rows = [row(setting, seed, "loop", each, truth) for each in loop(work, setting.largest)]
+        rows = [row(setting, seed, "loop", each, truth) for each in loop(work)]
         sizes = [each.training for each in rows[::-2]][::-1]
         sizes += [math.ceil(factor * setting.largest) for factor in BEYOND]
         for size in sizes:

@@ -1,24 +1,31 @@
 """Adapt: the closed loop.
 
-Simulate, train, check, choose where it matters, until within tolerance or out of budget.
+Simulate, train, check, choose where it matters, until within tolerance or out of budget. Simulations go on
+while a surrogate is trained and checked: each round trains without the newest batch, which runs meanwhile.
 """
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from prefect import flow
+from prefect.futures import PrefectFuture
 
 from locum.execution.artifacts import publish_convergence, publish_report, publish_verdict
-from locum.execution.choosing import choose_samples, decide, exhausted
+from locum.execution.choosing import choose_values, decide, exhausted
 from locum.execution.environment import import_in_background
-from locum.execution.sampling import first_samples, retry_failures
+from locum.execution.pipeline import Pipeline
+from locum.execution.sampling import calibration_to_run, retry_failures, training_to_run
 from locum.execution.status import nothing_reused, simulation_counts, summary_document
-from locum.execution.workspace import open_workspace
+from locum.execution.training import Fitted
+from locum.execution.workspace import Workspace, open_workspace
 from locum.flows.check import check_candidate
 from locum.flows.simulate import simulate_batch
-from locum.flows.train import promote_candidate, train_candidate
+from locum.flows.train import fit_surrogate, promote_candidate, train_candidate
 from locum.reports.study_report import write_study_report
+from locum.snapshots import SampleRecord
 
 
 @flow(name="adapt", flow_run_name="adapt {study}", persist_result=False)
@@ -45,26 +52,59 @@ def adapt(
     with open_workspace(study, overrides or (), quiet=quiet) as work:
         before = simulation_counts(work)
         work.progress.say(nothing_reused(work))
-        import_in_background("locum.regression.hyperparameters", "matplotlib.figure", "matplotlib.tri")
         if retry_failed:
             retry_failures(work)
-        while records := first_samples(work):
-            simulate_batch(work, records)
+        pipeline, running = Pipeline(work), deque[PrefectFuture[None]]()
+        fitted = first_simulations(work)
+        pipeline.resume()
         while True:
-            candidate = train_candidate(work)
-            found = check_candidate(work, candidate)
+            candidate = train_candidate(work, pipeline.held_back, fitted)
+            found = check_candidate(work, candidate, pipeline.held_back)
             promote_candidate(work, candidate)
             publish_convergence(work)
             decision = decide(work)
-            if not decision.goes_on:
+            while decision.goes_on and pipeline.has_room:
+                chosen = choose_values(work, candidate, found, pipeline.held_back)
+                batch = start_batch(work, pipeline.append(chosen))
+                if batch is None:
+                    break
+                running.append(batch)
+            if not pipeline.held_back:
                 break
-            records = choose_samples(work, candidate, found)
-            if not records:
-                decision = exhausted()
-                break
-            simulate_batch(work, records)
-        report = write_study_report(work)
+            if running:
+                work.progress.phase("simulating")
+                running.popleft().result()
+            pipeline.advance()
+        report = write_study_report(work, found=found)
         publish_report(work, report)
-        summary = summary_document(work, decision, report, before)
+        summary = summary_document(work, exhausted() if decision.goes_on else decision, report, before)
         publish_verdict(work, summary["status"], decision.advice)
         return summary
+
+
+def first_simulations(work: Workspace) -> Fitted | None:
+    """Run what comes before the loop; the surrogate is fitted while the calibration simulations run."""
+    import_in_background("locum.regression.hyperparameters", "locum.reports.report", "matplotlib.tri")
+    fitted = None
+    while True:
+        # the calibration is drawn in no time; what trains overtakes it as soon as the design is drawn
+        calibration = start_batch(work, calibration_to_run(work))
+        training = start_batch(work, training_to_run(work))
+        if training:
+            training.result()
+        if calibration and fitted is None and not calibration.state.is_final():
+            fitted = fit_surrogate(work)
+            work.progress.phase("simulating")
+        if calibration:
+            calibration.result()
+        if not (training or calibration):
+            return fitted
+
+
+def start_batch(work: Workspace, records: Sequence[SampleRecord]) -> PrefectFuture[None] | None:
+    """Run planned samples beside what the loop does next; None where there are none."""
+    if not records:
+        return None
+    work.progress.phase("simulating")
+    work.start_cluster()
+    return simulate_batch.submit(work, records)

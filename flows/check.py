@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from prefect import flow, task
@@ -16,10 +17,10 @@ from locum.execution.workspace import Workspace, open_workspace
 
 
 @task(name="sweep the error figure", cache_policy=NO_CACHE, persist_result=False)
-def check_candidate(work: Workspace, candidate: Candidate) -> checking.Sweep:
+def check_candidate(work: Workspace, candidate: Candidate, held_back: Collection[str] = ()) -> checking.Sweep:
     """Ask the error figure at fresh draws from the parameter distribution; keep what is found as a round."""
     work.progress.phase("sweeping the error figure")
-    return checking.check(work, candidate)
+    return checking.check(work, candidate, held_back)
 
 
 @flow(name="check", flow_run_name="check {study}", persist_result=False, validate_parameters=False)

@@ -42,6 +42,7 @@ def simulate(study: str, overrides: list[str] | None = None, quiet: bool = False
         Simulations that are done.
     """
     with open_workspace(study, overrides or (), quiet=quiet) as work:
+        work.progress.phase("simulating")
         while records := first_samples(work):
             simulate_batch(work, records)
         return len(work.samples(outcome="done"))

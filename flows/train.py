@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from locum.execution.candidate import Candidate
 from locum.execution.promotion import promote
+from locum.execution.training import Fitted, fit
 from locum.execution.training import train as train_on_samples
 from locum.execution.workspace import Workspace, open_workspace
 
 
-@task(name="train a candidate", cache_policy=NO_CACHE, persist_result=False)
-def train_candidate(work: Workspace) -> Candidate:
-    """Train on all training samples and calibrate; what is registered already is loaded instead."""
+@task(name="fit a surrogate", cache_policy=NO_CACHE, persist_result=False)
+def fit_surrogate(work: Workspace) -> Fitted:
+    """Train on the first design while the calibration simulations still run."""
     work.progress.phase("training")
-    return train_on_samples(work)
+    return fit(work)
+
+
+@task(name="train a candidate", cache_policy=NO_CACHE, persist_result=False)
+def train_candidate(
+    work: Workspace, held_back: Collection[str] = (), fitted: Fitted | None = None
+) -> Candidate:
+    """Train on all samples but those held back, and calibrate; what is registered already is loaded."""
+    work.progress.phase("training")
+    return train_on_samples(work, held_back, fitted)
 
 
 @task(name="promote through the gate", cache_policy=NO_CACHE, persist_result=False)

@@ -5,6 +5,7 @@ Commands import what they need when they run, so that ``--help`` answers at once
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import sys
@@ -90,8 +91,10 @@ def _workspace(
         yield work
 
 
-def _prepare_flow(study: Path, overrides: list[str] | None, quiet: bool) -> None:
-    """Refuse what is wrong with a study at once, then see to it that Prefect answers."""
+def _prepare_flow(study: Path, overrides: list[str] | None, quiet: bool, flow: str) -> Any:
+    """Refuse what is wrong with a study at once, then import a flow while Prefect's server starts."""
+    from importlib import import_module
+
     from locum.execution.environment import prepare_environment
     from locum.execution.workspace import validated
 
@@ -102,9 +105,12 @@ def _prepare_flow(study: Path, overrides: list[str] | None, quiet: bool) -> None
             "starting Prefect's embedded server (some seconds; PREFECT_API_URL would name another)",
             file=sys.stderr,
         )
-    from locum.execution.prefect_server import ensure_server
+    from locum.execution.prefect_server import reach_server
 
-    ensure_server()
+    server = reach_server()
+    imported = getattr(import_module(f"locum.flows.{flow}"), flow)
+    server.wait()
+    return imported
 
 
 @app.command()
@@ -121,9 +127,7 @@ def run(
     Simulate, reduce, train, calibrate, sweep the error figure, simulate where it is largest, again. Stop it
     whenever you like, even with kill -9: run again and it goes on from the last finished sample.
     """
-    _prepare_flow(study, overrides, quiet)
-    from locum.flows.adapt import adapt
-
+    adapt = _prepare_flow(study, overrides, quiet, "adapt")
     summary = adapt(study=str(study), overrides=overrides or [], retry_failed=retry_failed, quiet=quiet)
     _emit(summary, as_json, "print_summary")
     if exit_code and summary["status"]["verdict"] != "within tolerance":
@@ -142,9 +146,7 @@ def check(
 
     Twenty thousand fresh draws from the parameter distribution; nothing is simulated.
     """
-    _prepare_flow(study, overrides, quiet)
-    from locum.flows.check import check as check_flow
-
+    check_flow = _prepare_flow(study, overrides, quiet, "check")
     document = check_flow(study=str(study), overrides=overrides or [], quiet=quiet)
     _emit(document, as_json, "print_check")
     if exit_code and document["verdict"] != "within tolerance":
@@ -194,7 +196,7 @@ def query(
     \b
     locum query configs/cooled_blade.yaml gas_temperature=1500 film_scale=1 ...
     locum query configs/cooled_blade.yaml --csv points.csv --output answers.csv
-    """
+    """  # noqa: D301
     from locum import load
     from locum.execution import answers
 
@@ -298,23 +300,34 @@ def schema() -> None:
 
 def main() -> None:
     """Run the command; a user's mistake ends in one sentence and exit status 2."""
+    status = 1
+    # The last thing to happen: taking a thousand imported modules apart takes a second and serves nobody.
+    atexit.register(lambda: os._exit(status))
     try:
-        try:
-            app()
-        finally:
-            sys.stdout.flush()
+        status = _answer()
     except LocumError as error:
         print(f"locum: {error}", file=sys.stderr)
-        sys.exit(2)
+        status = 2
     except BrokenPipeError:  # as in `locum status | true`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(BROKEN_PIPE)
+        status = BROKEN_PIPE
+    sys.stdout.flush()
+    sys.exit(status)
+
+
+def _answer() -> int:
+    """Run the command that was given; its exit status."""
+    try:
+        app()
     except SystemExit as end:
         if end.code == INTERRUPTED:
             print(
                 "locum: interrupted; every finished simulation is kept, run again to go on", file=sys.stderr
             )
-        raise
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    finally:
+        sys.stdout.flush()
+    return 0
 
 
 if __name__ == "__main__":

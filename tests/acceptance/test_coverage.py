@@ -8,7 +8,8 @@ from locum.adaptivity import Outcome
 from locum.errors import expected_share
 from locum.execution.audit import compare
 from locum.execution.checking import check
-from locum.execution.choosing import choose_samples, decide
+from locum.execution.choosing import choose_values, decide
+from locum.execution.pipeline import Pipeline
 from locum.execution.sampling import first_samples
 from locum.execution.simulate import Simulator
 from locum.execution.training import train
@@ -30,15 +31,18 @@ def audit(tmp_path_factory):
     """The loop until it stops, then what fresh draws show; its calibration simulations and its decision."""
     folder, path = tmp_path_factory.mktemp("fin"), CONFIGS / "fin.yaml"
     with open_workspace(path, [f"storage.folder={folder}"], quiet=True) as work:
+        pipeline = Pipeline(work)
         first_samples(work)
         while True:
             simulate(work)
-            candidate = train(work)
-            found = check(work, candidate)
+            candidate = train(work, pipeline.held_back)
+            found = check(work, candidate, pipeline.held_back)
             decision = decide(work)
-            if not decision.goes_on:
+            while decision.goes_on and pipeline.has_room:
+                pipeline.append(choose_values(work, candidate, found, pipeline.held_back))
+            if not pipeline.held_back:
                 break
-            choose_samples(work, candidate, found)
+            pipeline.advance()
         fresh = work.plan(work.space.sample(AUDITED, work.generator("fresh")), "audit", 1)
         simulate(work)
         done = [record for record in work.samples("audit", "done")]

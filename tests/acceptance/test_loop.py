@@ -15,7 +15,7 @@ def rows(benchmark_script, tmp_path_factory):
     path = script.CONFIGS / "self_heating.yaml"
     with open_workspace(path, script.overrides(setting, SEED, folder / "loop"), quiet=True) as work:
         truth = script.held_out(work, setting.held_out)
-        *_, last = script.loop(work, LARGEST)
+        *_, last = script.loop(work)
         found = {"loop": script.row(setting, SEED, "loop", last, truth)}
     with open_workspace(
         path, script.overrides(setting, SEED, folder / "design", LARGEST), quiet=True

@@ -155,7 +155,7 @@ def test_choice_lowers_the_true_mean_square_more_than_random_points_do():
 def test_auto_batch_grows_with_the_training_set_and_keeps_all_workers_busy(training, workers):
     size = batch_size(training, workers)
     assert size % workers == 0
-    assert training / 4 <= size < training / 4 + workers or size == workers
+    assert training / 6 <= size < training / 6 + workers or size == workers
 
 
 @given(st.integers(1, 1000), st.integers(1, 64), st.integers(0, 50), st.none() | st.integers(1, 100))
@@ -165,3 +165,13 @@ def test_batch_never_leaves_the_budget(training, workers, remaining, wanted):
 
 def test_batch_of_the_study_is_kept():
     assert batch_size(1000, 2, None, 7) == 7
+
+
+@given(seeds)
+def test_what_runs_is_taken_for_chosen(seed):
+    """Two batches chosen one after the other, the first still running, are one batch of both."""
+    candidates, figures, known = setting(seed)
+    both = choose_batch(candidates, figures, 6, known)
+    first = choose_batch(candidates, figures, 3, known)
+    second = choose_batch(candidates, figures, 3, known, running=candidates[first])
+    assert both.tolist() == [*first, *second]

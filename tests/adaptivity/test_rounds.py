@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 
-from locum.adaptivity import Round, Spread, assess
+from locum.adaptivity import Round, Spread, assess, standing
 
 
 def test_round_survives_json():
@@ -28,3 +28,12 @@ def test_measured_is_the_worst_output_relative_to_its_tolerance():
     verdict = assess(figures, {"field": 0.1, "number": 2.0}, np.ones(10, dtype=bool))
     held_out = {"field": Spread(0.0, 0.05, 1.0), "number": Spread(0.0, 3.0, 4.0)}
     assert Round(0, 10, 19, 29, verdict, held_out).measured == 1.5
+
+
+def test_the_round_that_counts_is_that_of_the_version_that_answers():
+    verdict = assess({"field": np.ones(10)}, {"field": 2.0}, np.ones(10, dtype=bool))
+    history = [Round(k, 10 + k, 19, 29 + k, verdict, version=k + 1) for k in range(3)]
+    assert standing(history, 2) is history[1]
+    assert standing(history, 7) is history[2]  # a champion that was trained for something else
+    assert standing(history, None) is history[2]
+    assert standing([], 1) is None

@@ -125,9 +125,7 @@ def test_a_surrogate_may_not_write_the_manifest(registry):
     assert registry.versions() == []
 
 
-def test_a_folder_that_a_crash_left_without_its_row_is_ignored_and_its_number_stays_unused(
-    registry, register
-):
+def test_a_folder_that_no_version_made_is_ignored_and_its_number_stays_unused(registry, register):
     register()
     orphan = registry.folder / "0002"
     orphan.mkdir()
@@ -138,7 +136,7 @@ def test_a_folder_that_a_crash_left_without_its_row_is_ignored_and_its_number_st
     assert not (registry.folder / ".incoming-old").exists()
 
 
-def test_killed_between_folder_and_row_the_registry_goes_on(registry, register, store):
+def test_killed_between_folder_and_row_nothing_is_lost(registry, register, store):
     register()
     process = os.fork()
     if process == 0:
@@ -153,6 +151,10 @@ def test_killed_between_folder_and_row_the_registry_goes_on(registry, register, 
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGKILL
     assert (registry.folder / "0002").exists()
     assert [version.number for version in registry.versions()] == [1]
+    again = Registry.open(SnapshotStore.open(store.folder))
+    assert [version.number for version in again.versions()] == [1, 2]
+    assert again.candidate == 2 and again.verify() == []
+    assert again.version(2).manifest["number"] == 2
     assert register().number == 3
 
 

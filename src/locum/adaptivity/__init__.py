@@ -1,7 +1,7 @@
 """Decisions of the adaptive loop: pure functions of what is known."""
 
 from locum.adaptivity.acquisition import batch_size, choose_batch
-from locum.adaptivity.rounds import Round
+from locum.adaptivity.rounds import Round, standing
 from locum.adaptivity.stopping import Blame, Decision, Outcome, decide, forecast, stagnates
 from locum.adaptivity.sweep import SWEEP_POINTS, sweep_points
 from locum.adaptivity.verdict import BoolArray, OutputVerdict, Spread, Verdict, assess, relative_to_tolerance
@@ -23,5 +23,6 @@ __all__ = [
     "forecast",
     "relative_to_tolerance",
     "stagnates",
+    "standing",
     "sweep_points",
 ]

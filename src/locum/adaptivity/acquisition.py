@@ -24,22 +24,23 @@ import math
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from locum.adaptivity.verdict import BoolArray
 from locum.arrays import Array
 
 # A random thousand of the sweep's points stands for the distribution, and they are the candidates as well.
 REFERENCE_POINTS = 1024
-GROWTH = 0.25
+GROWTH = 1 / 6
 _RESOLUTION = 1.0  # lengthscales from a sample to its nearest neighbour; 0.25 to 1 choose equally well
 _NUGGET = 1e-6
 _PRIOR_SURPRISE = 0.5  # weight of "as expected" against what the neighbours say
 
 
 def batch_size(training: int, workers: int, remaining: int | None = None, wanted: int | None = None) -> int:
-    """Simulations of the next batch: as the study says, or a quarter of what trains already.
+    """Simulations of the next batch: as the study says, or a sixth of what trains already.
 
-    Growing in proportion, the loop trains a logarithmic number of times, and never takes more than a quarter
-    more simulations than a loop that stops after each. At least one for each worker, and a whole number for
-    each, so that none waits.
+    Growing in proportion, the loop trains a logarithmic number of times, and with two batches ahead never
+    takes more than about a third more simulations than a loop that stops after each. At least one for each
+    worker, and a whole number for each, so that none waits.
 
     Parameters
     ----------
@@ -57,7 +58,12 @@ def batch_size(training: int, workers: int, remaining: int | None = None, wanted
 
 
 def choose_batch(
-    candidates: Array, figures: Array, batch: int, known: Array, surprise: Array | None = None
+    candidates: Array,
+    figures: Array,
+    batch: int,
+    known: Array,
+    surprise: Array | None = None,
+    running: Array | None = None,
 ) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
     """Choose the next samples among the sweep's points.
 
@@ -72,10 +78,13 @@ def choose_batch(
     batch
         How many to choose; fewer come back where fewer distinct candidates are left.
     known
-        Samples that exist or run (n, p), in the same coordinates.
+        Samples that the figures know of (n, p), in the same coordinates.
     surprise
         Leave-one-out error over its expected deviation at the first rows of ``known``, shape (m,) with m <=
         n; None for as expected everywhere.
+    running
+        Samples that the figures do not know of yet (r, p), in the same coordinates: what they will lower is
+        taken off before the first choice, as for a point that was chosen.
 
     Returns
     -------
@@ -88,21 +97,45 @@ def choose_batch(
     energy = _finite(figures[: len(points)]) ** 2
     if surprise is not None and len(surprise):
         energy = energy * _enlargement(points, known[: len(surprise)], surprise)
-    variance, covariance = _conditioned(points, known)
+    count = len(points)
+    if running is not None:
+        points, energy = np.concatenate([points, scale * running]), np.pad(energy, (0, len(running)))
+    unknown = _Unknown(points, known)
+    for index in range(count, len(points)):
+        energy = energy * (1.0 - unknown.reach()[index])
+        unknown.learn(index)
     chosen: list[int] = []
-    while len(chosen) < batch:
-        resolvable = variance > 10 * _NUGGET
-        if not resolvable.any():
-            break
-        reach = covariance**2 / (variance[:, None] + _NUGGET) / variance[None, :].clip(_NUGGET)
-        gain = np.where(resolvable, np.minimum(reach, 1.0) @ energy, -1.0)
-        best = int(np.argmax(gain))
+    while len(chosen) < batch and unknown.resolvable[:count].any():
+        reach = unknown.reach()
+        best = int(np.argmax(np.where(unknown.resolvable[:count], reach[:count] @ energy, -1.0)))
         chosen.append(best)
-        energy = energy * (1.0 - np.minimum(reach[best], 1.0))
-        row = covariance[best] / math.sqrt(variance[best] + _NUGGET)
-        covariance = covariance - np.outer(row, row)
-        variance = (variance - row**2).clip(0.0)
+        energy = energy * (1.0 - reach[best])
+        unknown.learn(best)
     return np.array(chosen, dtype=np.intp)
+
+
+class _Unknown:
+    """What is not yet known of a unit process at some points (q, p), given the known samples (n, p)."""
+
+    def __init__(self, points: Array, known: Array) -> None:
+        self._variance, self._covariance = _conditioned(points, known)
+
+    @property
+    def resolvable(self) -> BoolArray:
+        """Points (q,) at which a simulation would tell anything."""
+        return np.asarray(self._variance > 10 * _NUGGET)
+
+    def reach(self) -> Array:
+        """Part (q, q) of the variance in each column that a simulation at each row would explain."""
+        variance = self._variance
+        explained = self._covariance**2 / (variance[:, None] + _NUGGET) / variance.clip(_NUGGET)
+        return np.asarray(np.minimum(explained, 1.0))
+
+    def learn(self, index: int) -> None:
+        """One point is simulated."""
+        row = self._covariance[index] / math.sqrt(self._variance[index] + _NUGGET)
+        self._covariance = self._covariance - np.outer(row, row)
+        self._variance = (self._variance - row**2).clip(0.0)
 
 
 def _typical_spacing(known: Array) -> float:

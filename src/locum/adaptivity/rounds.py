@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -87,3 +87,12 @@ class Round:
                 },
             }
         )
+
+
+def standing(history: Sequence[Round], champion: int | None) -> Round | None:
+    """The round that counts: that of the champion, which answers; the newest where it has none.
+
+    A newer candidate that the gate refused says nothing about the answers that users get.
+    """
+    answering = [entry for entry in history if entry.version is not None and entry.version == champion]
+    return answering[-1] if answering else history[-1] if history else None

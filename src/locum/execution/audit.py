@@ -65,6 +65,7 @@ def compare(work: Workspace, candidate: Candidate, records: Sequence[SampleRecor
         {name: prediction.figure(name) for name in checked.description.outputs},
         checked.decisive,
         prediction.verdict,
+        calibrated_on=candidate.version.manifest["calibration"],
     )
     return report.to_dict()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,8 @@ class Sweep:
         Whether each draw lies in the domain of validity, shape (q,).
     verdict
         What they say together.
+    version
+        Number of the version that was swept.
     seconds
         Wall time of the sweep.
     """
@@ -37,11 +39,12 @@ class Sweep:
     figures: Mapping[str, Array]
     in_domain: BoolArray
     verdict: Verdict
+    version: int
     seconds: float
 
 
 def sweep(work: Workspace, checked: CheckedSurrogate, number: int) -> Sweep:
-    """Ask the error figure of every output at fresh draws, of which each version has its own.
+    """Ask the error figure of every output at fresh draws, of which each training set has its own.
 
     Parameters
     ----------
@@ -49,7 +52,7 @@ def sweep(work: Workspace, checked: CheckedSurrogate, number: int) -> Sweep:
         Number of the version.
     """
     started = time.perf_counter()
-    values = sweep_points(work.space, work.generator(f"sweep {number}"))
+    values = sweep_points(work.space, work.generator(f"sweep {checked.manifest['training_set_hash']}"))
     prediction = checked.predict(values)
     figures = {name: prediction.figure(name) for name in checked.description.outputs}
     accuracy = work.study.accuracy
@@ -62,18 +65,24 @@ def sweep(work: Workspace, checked: CheckedSurrogate, number: int) -> Sweep:
         confidence=accuracy.confidence,
         share=accuracy.share,
     )
-    return Sweep(values, figures, prediction.in_domain, verdict, time.perf_counter() - started)
+    return Sweep(values, figures, prediction.in_domain, verdict, number, time.perf_counter() - started)
 
 
-def check(work: Workspace, candidate: Candidate) -> Sweep:
-    """Sweep a candidate and keep what was found as a round of the study's history."""
+def check(work: Workspace, candidate: Candidate, held_back: Collection[str] = ()) -> Sweep:
+    """Sweep a candidate and keep what was found as a round of the study's history.
+
+    Parameters
+    ----------
+    held_back
+        Identities of samples that did not train the candidate because they still ran.
+    """
     found = sweep(work, candidate.checked, candidate.version.number)
     manifest, calibration = candidate.version.manifest, candidate.checked.calibration
     entry = Round(
         number=len([each for each in work.rounds() if each.version != candidate.version.number]),
         training=manifest["training"],
         calibration=manifest["calibration"],
-        simulations=spent(work),
+        simulations=spent(work, held_back),
         verdict=found.verdict,
         held_out={name: Spread.of(output.errors) for name, output in calibration.outputs.items()},
         basis=_basis_share(calibration, candidate.checked.decisive),
@@ -91,9 +100,12 @@ def check(work: Workspace, candidate: Candidate) -> Sweep:
     return found
 
 
-def spent(work: Workspace) -> int:
+def spent(work: Workspace, held_back: Collection[str] = ()) -> int:
     """Simulations that count against the budget: all that ran, failed ones too, but for audits."""
-    return sum(record.outcome != "planned" and record.purpose != "audit" for record in work.samples())
+    return sum(
+        record.outcome != "planned" and record.purpose != "audit" and record.identity not in held_back
+        for record in work.samples()
+    )
 
 
 def _basis_share(calibration: Calibration, tolerances: Mapping[str, float]) -> float:

@@ -3,54 +3,74 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from locum.adaptivity import Decision, Outcome, batch_size, choose_batch, relative_to_tolerance
 from locum.adaptivity import decide as decide_on
+from locum.arrays import Array
 from locum.execution.candidate import Candidate
-from locum.execution.checking import Sweep, spent
+from locum.execution.checking import Sweep
 from locum.execution.sampling import training_samples
 from locum.execution.workspace import Workspace
 from locum.snapshots import SampleRecord
 
 
 def decide(work: Workspace) -> Decision:
-    """Decide after the newest round, from the history of rounds and the budget."""
-    budget = work.study.budget
+    """Decide from the history of rounds and the budget; a champion within tolerance ends the loop."""
+    budget, champion = work.study.budget, work.standing
     return decide_on(
-        work.rounds(),
+        [champion] if champion is not None and champion.verdict.within else work.rounds(),
         simulations=budget.simulations,
         wall_time=budget.wall_time,
         elapsed=time.monotonic() - work.started,
     )
 
 
-def choose_samples(work: Workspace, candidate: Candidate, found: Sweep) -> list[SampleRecord]:
-    """Plan the next batch among the points of the sweep; outputs without a tolerance have no say."""
-    surrogate = candidate.checked.surrogate
-    training = training_samples(work)
+def choose_values(
+    work: Workspace, candidate: Candidate, found: Sweep, held_back: Collection[str] = ()
+) -> Array:
+    """Choose the next batch among the points of the sweep; outputs without a tolerance have no say.
+
+    Parameters
+    ----------
+    held_back
+        Identities of samples that did not train the candidate because they still ran.
+
+    Returns
+    -------
+    ndarray
+        Parameter values (n, p); none where the budget is spent or nothing is left to choose.
+    """
+    surrogate, asked = candidate.checked.surrogate, candidate.checked.decisive
+    metric = surrogate.inverse_lengthscales(asked)
+    counted = [record for record in work.samples() if record.purpose != "audit"]
+    budget = work.study.budget.simulations
+    training = training_samples(work, held_back)
     size = batch_size(
         len(training),
         work.workers,
-        remaining=None
-        if work.study.budget.simulations is None
-        else work.study.budget.simulations - spent(work),
+        remaining=None if budget is None else budget - len(counted),
         wanted=work.numbers.batch,
     )
-    asked = candidate.checked.decisive
-    metric = surrogate.inverse_lengthscales(asked)
-    planned = [record for record in work.samples() if record.purpose not in ("calibration", "audit")]
-    others = [record for record in planned if record.identity not in {each.identity for each in training}]
-    known = np.concatenate([work.values(training), work.values(others)])
+    trained = {record.identity for record in training}
+    others = [r for r in counted if r.purpose != "calibration" and r.identity not in trained]
+    running = [record for record in others if record.identity in held_back]
+    failed = [record for record in others if record.identity not in held_back]
+
+    def placed(records: Sequence[SampleRecord]) -> Array:
+        return np.asarray(work.space.warp(work.values(records)) * metric)
+
     chosen = choose_batch(
         work.space.warp(found.values) * metric,
         relative_to_tolerance(found.figures, asked),
         size,
-        work.space.warp(known) * metric,
+        np.concatenate([placed(training), placed(failed)]),
         surprise=surrogate.surprise(asked),
+        running=placed(running),
     )
-    return work.plan(found.values[chosen], "adaptive", len(work.rounds()))
+    return np.asarray(found.values[chosen])
 
 
 def exhausted() -> Decision:

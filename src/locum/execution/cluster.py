@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from queue import SimpleQueue
+from threading import Event
 from typing import Any, Protocol
+from uuid import uuid4
 
+import dask
 from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, as_completed, get_worker
 
 from locum.exceptions import SimulationError
 from locum.execution.simulation_process import SimulationProcess
 from locum.snapshots import Cost, SampleRecord, SnapshotStore
-from locum.study import Study
 
 ONLY_HERE = "127.0.0.1:0"  # Dask always listens somewhere: on this machine only, on any free port
 
@@ -32,25 +34,24 @@ class Watcher(Protocol):
 
 
 class SimulationPlugin(WorkerPlugin):  # type: ignore[misc]
-    """Gives every Dask worker its own simulation process, started before the first sample arrives."""
+    """Gives every Dask worker its own simulation process, which builds the model before the worker joins."""
 
     name = "locum-simulation"
 
-    def __init__(self, study: str, folder: str, timeout: float | None) -> None:
-        self.study = study
-        self.folder = folder
-        self.timeout = timeout
+    def __init__(self, pool: str) -> None:
+        self.pool = pool
 
     def setup(self, worker: Any) -> None:
-        """Start the process; it builds the model while the worker joins the cluster."""
-        self.process = SimulationProcess(
-            self.study, Path(self.folder) / "logs" / "simulations.log", self.timeout
-        )
-        self.process.start()
+        """Take one of the processes that were started for the workers."""
+        self.process = _STARTED[self.pool].get()
 
     def teardown(self, worker: Any) -> None:
         """End the process with the worker."""
         self.process.stop()
+
+
+# processes that wait for their worker, of each open cluster: what Dask sends to a worker is a copy
+_STARTED: dict[str, SimpleQueue[SimulationProcess]] = {}
 
 
 def _run_on_worker(sample: dict[str, Any]) -> dict[str, Any]:
@@ -69,11 +70,13 @@ class Cluster:
     workers: int
     store: SnapshotStore
     timeout: float | None
+    closing: Event
 
     def simulate(self, records: Sequence[SampleRecord], watcher: Watcher) -> None:
         """Run planned samples to their outcomes, in the catalogue when this returns.
 
-        A sample whose process timed out or was killed is recorded as failed, here, with its reason.
+        Several threads may ask at the same time; calibration simulations wait for the others. A sample whose
+        process timed out or was killed is recorded as failed, here, with its reason.
 
         Raises
         ------
@@ -81,11 +84,19 @@ class Cluster:
             An outcome could not be committed (disk full, say); every committed sample stays.
         """
         futures = {
-            self.client.submit(_run_on_worker, record.to_dict(), key=record.identity, pure=False): record
+            self.client.submit(
+                _run_on_worker,
+                record.to_dict(),
+                key=record.identity,
+                pure=False,
+                priority=0 if record.purpose == "calibration" else 1,
+            ): record
             for record in records
         }
         for future in as_completed(list(futures), loop=self.client.loop):
             record = futures.pop(future)
+            if self.closing.is_set():
+                return  # the processes were ended, the simulations did not fail
             try:
                 answer = future.result()
             except KilledWorker:
@@ -109,10 +120,26 @@ class Cluster:
 
 
 @contextmanager
-def open_cluster(study: Study, store: SnapshotStore, workers: int) -> Iterator[Cluster]:
-    """Start a local cluster for a study; nothing of it survives the block, however it ends."""
-    import dask
+def open_cluster(store: SnapshotStore, processes: Sequence[SimulationProcess]) -> Iterator[Cluster]:
+    """Start a local cluster with a worker for each simulation process; nothing of it survives the block."""
+    closing, pool = Event(), uuid4().hex
+    _STARTED[pool] = SimpleQueue()
+    for process in processes:
+        _STARTED[pool].put(process)
+    try:
+        with _local_dask(len(processes)) as client:
+            client.register_plugin(SimulationPlugin(pool))
+            try:
+                yield Cluster(client, len(processes), store, processes[0].timeout, closing)
+            finally:
+                closing.set()
+    finally:
+        del _STARTED[pool]
 
+
+@contextmanager
+def _local_dask(workers: int) -> Iterator[Any]:
+    """A client of a Dask cluster whose workers are threads of this process."""
     with (
         dask.config.set({"distributed.worker.memory.terminate": False, "distributed.admin.log-length": 0}),
         LocalCluster(
@@ -125,6 +152,4 @@ def open_cluster(study: Study, store: SnapshotStore, workers: int) -> Iterator[C
         ) as local,
         Client(local, set_as_default=False) as client,
     ):
-        timeout = study.execution.timeout
-        client.register_plugin(SimulationPlugin(study.to_json(), str(study.folder), timeout))
-        yield Cluster(client, workers, store, timeout)
+        yield client

@@ -1,8 +1,9 @@
-"""The Prefect server that flows run on: the one that is set, or Prefect's embedded one on a leash.
+"""The Prefect server that flows run on: the one that is set, or an embedded one on a leash.
 
-Prefect starts its embedded server as a plain child process. A ``kill -9`` of the parent would leave it behind
-for good, and Ctrl-C in a terminal would end it before the flow could say its last word to it. Here it has a
-session of its own, and ends when the other side of its standard input closes, however that happens.
+Prefect would start an embedded server of its own as a plain child process. A ``kill -9`` of the parent would
+leave it behind for good, and Ctrl-C in a terminal would end it before the flow could say its last word to it.
+Ours has a session of its own, and ends when the other side of its standard input closes, however that
+happens. It starts while the parent imports what the flow needs.
 """
 
 from __future__ import annotations
@@ -10,61 +11,95 @@ from __future__ import annotations
 import os
 import runpy
 import signal
+import socket
 import subprocess
 import sys
 import threading
-from typing import IO, Any
+import time
+from dataclasses import dataclass
+from typing import IO
 from urllib.request import urlopen
-
-from prefect.server.api.server import SubprocessASGIServer
-from prefect.settings import get_current_settings
 
 from locum.exceptions import LocumError
 
-REPLY_LIMIT = 30.0  # seconds
+REPLY_LIMIT, FAREWELL = 30.0, 10.0  # seconds
+_EMBEDDED = {
+    "PREFECT_UI_ENABLED": "0",
+    "PREFECT_SERVER_UI_ENABLED": "0",
+    "PREFECT__SERVER_EPHEMERAL": "1",
+    "PREFECT__SERVER_FINAL": "1",
+}
 
 
-class EmbeddedServer(SubprocessASGIServer):
-    """Prefect's embedded server on a leash. Once there is one, Prefect uses it instead of its own."""
+@dataclass(frozen=True)
+class PrefectServer:
+    """A Prefect server and, if it is embedded, its process and the seconds that it may take to start."""
 
-    def _run_uvicorn_command(self) -> subprocess.Popen[Any]:
-        settings = get_current_settings().to_environment_variables(exclude_unset=True)
-        ephemeral = {
-            "PREFECT_UI_ENABLED": "0",
-            "PREFECT__SERVER_EPHEMERAL": "1",
-            "PREFECT__SERVER_FINAL": "1",
-        }
-        return subprocess.Popen(
-            [sys.executable, "-m", "locum.execution.prefect_server", str(self.port)],
-            stdin=subprocess.PIPE,
-            env={**os.environ, **ephemeral, **settings},
-            start_new_session=True,
-        )
+    url: str
+    process: subprocess.Popen[bytes] | None = None
+    limit: float = 0.0
+
+    def wait(self) -> None:
+        """Wait until it answers.
+
+        Raises
+        ------
+        LocumError
+            It does not answer.
+        """
+        deadline = time.monotonic() + self.limit
+        while True:
+            try:
+                urlopen(f"{self.url}/health", timeout=REPLY_LIMIT).close()
+                return
+            except (OSError, ValueError) as error:
+                self._refuse_unless_starting(error, deadline)
+            time.sleep(0.05)
+
+    def _refuse_unless_starting(self, error: Exception, deadline: float) -> None:
+        if self.process is None:
+            raise LocumError(
+                f"the Prefect server at {self.url} does not answer ({error}); "
+                "start it, or unset PREFECT_API_URL"
+            ) from error
+        if self.process.poll() is not None or time.monotonic() > deadline:
+            raise LocumError(
+                f"Prefect's embedded server does not answer ({error}); set PREFECT_API_URL to one that runs"
+            ) from error
 
 
-def ensure_server() -> None:
-    """Reach the server that is set (``PREFECT_API_URL`` or Prefect's profile), or start the embedded one.
+def reach_server() -> PrefectServer:
+    """Find the server that is set (``PREFECT_API_URL`` or Prefect's profile), or start an embedded one.
 
-    Raises
-    ------
-    LocumError
-        It does not answer.
+    From here on Prefect uses it, in this process and in those it starts.
     """
-    url = get_current_settings().api.url
-    try:
-        if url is None:
-            EmbeddedServer().start()
-        else:
-            urlopen(f"{url}/health", timeout=REPLY_LIMIT).close()
-    except Exception as error:  # of several libraries, none of them ours
-        which = f"the Prefect server at {url}" if url else "Prefect's embedded server"
-        advice = "start it, or unset PREFECT_API_URL" if url else "set PREFECT_API_URL to one that runs"
-        raise LocumError(f"{which} does not answer ({error}); {advice}") from error
+    from prefect.context import refresh_global_settings_context
+    from prefect.settings import get_current_settings
+
+    settings = get_current_settings()
+    if settings.api.url is not None:
+        return PrefectServer(settings.api.url)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    given = settings.to_environment_variables(exclude_unset=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "locum.execution.prefect_server", str(port)],
+        stdin=subprocess.PIPE,
+        env={**os.environ, **_EMBEDDED, **given},
+        start_new_session=True,
+    )
+    url = f"http://127.0.0.1:{port}/api"
+    os.environ["PREFECT_API_URL"] = url
+    refresh_global_settings_context()
+    return PrefectServer(url, process, settings.server.ephemeral.startup_timeout_seconds)
 
 
 def _end_with(parent: IO[bytes]) -> None:
     """End this process when nobody holds the other side of the pipe any more."""
     parent.read()
+    os.kill(os.getpid(), signal.SIGTERM)  # uvicorn finishes what it was told
+    time.sleep(FAREWELL)
     os.kill(os.getpid(), signal.SIGKILL)
 
 

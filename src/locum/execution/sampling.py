@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -19,10 +19,19 @@ def first_samples(work: Workspace) -> list[SampleRecord]:
     A scrambled Sobol design trains the first surrogate. Independent draws from the parameter distribution
     calibrate every surrogate and train none. What an interrupted run had planned comes first.
     """
-    numbers = work.numbers
-    work.plan(sobol_design(work.space, numbers.initial, work.generator("design")), "design")
-    _plan_calibration(work, numbers.calibration)
-    return [record for record in work.samples(outcome="planned") if record.purpose != "audit"]
+    return [*training_to_run(work), *calibration_to_run(work)]
+
+
+def training_to_run(work: Workspace) -> list[SampleRecord]:
+    """Plan the first design, and return what has no outcome yet of all that trains."""
+    work.plan(sobol_design(work.space, work.numbers.initial, work.generator("design")), "design")
+    return [r for r in work.samples(outcome="planned") if r.purpose not in ("calibration", "audit")]
+
+
+def calibration_to_run(work: Workspace) -> list[SampleRecord]:
+    """Plan the calibration simulations, and return those that have no outcome yet."""
+    _plan_calibration(work, work.numbers.calibration)
+    return work.samples("calibration", "planned")
 
 
 def calibration_samples(work: Workspace) -> list[SampleRecord]:
@@ -33,9 +42,15 @@ def calibration_samples(work: Workspace) -> list[SampleRecord]:
     return done[: work.numbers.calibration]
 
 
-def training_samples(work: Workspace) -> list[SampleRecord]:
-    """Simulations that train: all that are done inside the space, but for calibration and audits."""
-    held_out = set(_calibration_draws(work, 2 * work.numbers.calibration))
+def training_samples(work: Workspace, held_back: Collection[str] = ()) -> list[SampleRecord]:
+    """Simulations that train: all that are done inside the space, but for calibration and audits.
+
+    Parameters
+    ----------
+    held_back
+        Identities of samples that do not train yet.
+    """
+    held_out = {*_calibration_draws(work, 2 * work.numbers.calibration), *held_back}
     done = [r for r in work.samples(outcome="done") if r.purpose != "audit" and r.identity not in held_out]
     inside = work.space.inside(work.values(done))
     return [record for record, keep in zip(done, inside, strict=True) if keep]
@@ -45,7 +60,6 @@ def simulate(work: Workspace, records: Sequence[SampleRecord]) -> None:
     """Run planned samples to their outcomes on the cluster."""
     if records:
         work.progress.plan(len(records))
-        work.progress.phase("simulating")
         work.cluster.simulate(records, work.progress)
 
 
@@ -54,7 +68,7 @@ def retry_failures(work: Workspace) -> None:
     work.store.retry_failed(work.samples(outcome="failed"))
 
 
-def require_enough(work: Workspace) -> None:
+def require_enough(work: Workspace, held_back: Collection[str] = ()) -> None:
     """Refuse to train on too few simulations.
 
     Raises
@@ -62,7 +76,7 @@ def require_enough(work: Workspace) -> None:
     ModelError
         Naming the most frequent reason why simulations failed.
     """
-    done, failed = len(training_samples(work)), work.samples(outcome="failed")
+    done, failed = len(training_samples(work, held_back)), work.samples(outcome="failed")
     needed = work.space.dimension + 2
     if done >= needed:
         return

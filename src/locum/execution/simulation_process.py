@@ -17,6 +17,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -138,6 +140,21 @@ class SimulationProcess:
         return SimulationError(
             f"the simulation's process ended by {how}; what it printed is in {self.log}", "killed"
         )
+
+
+@contextmanager
+def simulation_processes(
+    count: int, study: str, log: Path, timeout: float | None
+) -> Iterator[list[SimulationProcess]]:
+    """Start processes for a study, which build the model meanwhile; they end with the block."""
+    processes = [SimulationProcess(study, log, timeout) for _ in range(count)]
+    try:
+        for process in processes:
+            process.start()
+        yield processes
+    finally:
+        for process in processes:
+            process.stop()
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:

@@ -24,8 +24,7 @@ def status_document(work: Workspace) -> dict[str, Any]:
         ``verdict``, ``simulations``, ``tolerance``, ``error_figure`` (of the output that is farthest from its
         tolerance), ``coverage``, ``champion``, and the figures of each of ``outputs``.
     """
-    rounds = work.rounds()
-    last = rounds[-1] if rounds else None
+    last = work.standing
     return {
         "name": work.study.name,
         "verdict": _verdict(last.verdict) if last else "not yet known",
@@ -35,7 +34,7 @@ def status_document(work: Workspace) -> dict[str, Any]:
         "error_figure": _figure(last.verdict) if last else _NO_FIGURE,
         "coverage": _coverage(work, last),
         "champion": work.registry.champion,
-        "rounds": len(rounds),
+        "rounds": len(work.rounds()),
         "outputs": _outputs(work, last.verdict) if last else {},
         "folder": str(work.study.folder),
         "note": nothing_reused(work),

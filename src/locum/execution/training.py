@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from locum.execution.sampling import calibration_samples, require_enough, traini
 from locum.execution.workspace import Workspace
 from locum.highfidelity import HasInnerProduct, lumped_mass
 from locum.reduction import InnerProduct
+from locum.registry import Version
 from locum.snapshots import SampleRecord, training_set_hash
 from locum.surrogates import (
     Description,
@@ -25,8 +27,17 @@ from locum.surrogates import (
 )
 
 
-def train(work: Workspace) -> Candidate:
-    """Train on all training samples, calibrate, and register; what is registered already is loaded instead.
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A surrogate that is not calibrated yet, the samples that trained it, and the seconds that it took."""
+
+    trained: Trained
+    samples: tuple[str, ...]
+    seconds: float
+
+
+def fit(work: Workspace, held_back: Collection[str] = ()) -> Fitted:
+    """Train on all training samples but those held back; calibration may still run.
 
     Raises
     ------
@@ -35,30 +46,62 @@ def train(work: Workspace) -> Candidate:
     FitError
         The data cannot be fitted. Nothing that existed has changed.
     """
-    require_enough(work)
-    training, calibration = training_samples(work), calibration_samples(work)
-    made_from = training_set_hash([*training, *calibration])
-    known = work.registry.find(made_from, work.study.training_hash)
-    if known is not None:
-        return Candidate.load(known)
+    require_enough(work, held_back)
     started = time.perf_counter()
+    training = training_samples(work, held_back)
     data = training_data(work, training)
     trained = train_interpolated(data, work.study.interpolated_options(), start=_previous(work))
+    return Fitted(trained, _identities(training), time.perf_counter() - started)
+
+
+def train(work: Workspace, held_back: Collection[str] = (), fitted: Fitted | None = None) -> Candidate:
+    """Train, calibrate, and register; what is registered already is loaded instead.
+
+    Parameters
+    ----------
+    held_back
+        Identities of samples that do not train yet.
+    fitted
+        What :func:`fit` made before; used if it is of the same samples.
+
+    Raises
+    ------
+    ModelError, FitError
+        As :func:`fit` does.
+    """
+    require_enough(work, held_back)
+    known = known_version(work, held_back)
+    if known is not None:
+        return Candidate.load(known)
+    training, calibration = training_samples(work, held_back), calibration_samples(work)
+    if fitted is None or fitted.samples != _identities(training):
+        fitted = fit(work, held_back)
+    started = time.perf_counter()
     manifest = {
         "study": work.study.name,
         "study_hash": work.study.training_hash,
-        "training_set_hash": made_from,
+        "training_set_hash": training_set_hash([*training, *calibration]),
         "model": work.model.name,
         "model_version": work.model.version,
         "training": len(training),
         "calibration": len(calibration),
         "seed": work.study.seed,
-        "statistics": _statistics(trained),
+        "statistics": _statistics(fitted.trained),
     }
-    checked = checked_surrogate(work, trained.surrogate, calibration, manifest)
-    seconds = {"training": time.perf_counter() - started}
+    checked = checked_surrogate(work, fitted.trained.surrogate, calibration, manifest)
+    seconds = {"training": fitted.seconds + time.perf_counter() - started}
     version = work.registry.register(checked.save, {**manifest, "seconds": seconds})
     return Candidate(version, checked)
+
+
+def known_version(work: Workspace, held_back: Collection[str] = ()) -> Version | None:
+    """The version that was trained and calibrated on just the samples that are there, if there is one."""
+    made_from = training_set_hash([*training_samples(work, held_back), *calibration_samples(work)])
+    return work.registry.find(made_from, work.study.training_hash)
+
+
+def _identities(records: Sequence[SampleRecord]) -> tuple[str, ...]:
+    return tuple(record.identity for record in records)
 
 
 def training_data(work: Workspace, records: Sequence[SampleRecord]) -> TrainingData:

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from locum.adaptivity import Round
+from locum.adaptivity import Round, standing
 from locum.arrays import Array
 from locum.exceptions import StudyError
 from locum.execution.candidate import Candidate
 from locum.execution.environment import available_cores
 from locum.execution.progress import Progress, watch
+from locum.execution.simulation_process import simulation_processes
 from locum.highfidelity import HighFidelityModel
 from locum.parameters import ParameterSpace
 from locum.registry import Registry
@@ -64,9 +65,17 @@ class Workspace:
     @cached_property
     def cluster(self) -> Cluster:
         """Where simulations run; started when it is first needed."""
-        from locum.execution.cluster import open_cluster
+        log, timeout = self.study.folder / "logs" / "simulations.log", self.study.execution.timeout
+        processes = self.resources.enter_context(
+            simulation_processes(self.workers, self.study.to_json(), log, timeout)
+        )
+        from locum.execution.cluster import open_cluster  # Dask is imported while the processes start
 
-        return self.resources.enter_context(open_cluster(self.study, self.store, self.workers))
+        return self.resources.enter_context(open_cluster(self.store, processes))
+
+    def start_cluster(self) -> None:
+        """Start where simulations run, unless that was done before; not for two threads at a time."""
+        _ = self.cluster
 
     @property
     def workers(self) -> int:
@@ -128,6 +137,11 @@ class Workspace:
             for document in self.store.rounds()
             if {key: document[key] for key in mine} == mine
         ]
+
+    @property
+    def standing(self) -> Round | None:
+        """The round whose surrogate answers; see :func:`locum.adaptivity.standing`."""
+        return standing(self.rounds(), self.registry.champion)
 
     def save_round(self, entry: Round, version: int) -> None:
         """Keep a round under the number of its version, over an earlier sweep of it."""

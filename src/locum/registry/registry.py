@@ -6,6 +6,8 @@ of two who decide at once one is told that the ground has moved. Every move is r
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -100,6 +102,8 @@ class Registry:
             with file_lock(self._lock):
                 database.create_tables(metadata)
             self._has_tables = True
+        if not database.readonly:
+            self._adopt()
 
     @classmethod
     def open(cls, store: SnapshotStore) -> Registry:
@@ -140,22 +144,14 @@ class Registry:
                     raise RegistryError(
                         f"a surrogate must not save a file named {MANIFEST}; the registry writes it"
                     )
-                created = now()
-                added = {"number": number, "created": created, "environment": environment()}
+                added = {"number": number, "created": now(), "environment": environment()}
                 digest = seal(incoming, {**manifest, **added})
                 os.rename(incoming, self._folder_of(number))
             except BaseException:
                 shutil.rmtree(incoming, ignore_errors=True)
                 raise
             sync_directory(self.folder)
-            row = {key: str(manifest[key]) for key in _REQUIRED}
-            with self._database.writing() as connection:
-                connection.execute(
-                    insert(_versions).values(number=number, created=created, manifest_hash=digest, **row)
-                )
-                connection.execute(delete(_aliases).where(_aliases.c.name == "candidate"))
-                connection.execute(insert(_aliases).values(name="candidate", number=number))
-        return Version(number, self._folder_of(number), created=created, manifest_hash=digest, **row)
+            return self._insert({**manifest, **added}, digest)
 
     def versions(self) -> list[Version]:
         """Read all versions, by number."""
@@ -294,11 +290,38 @@ class Registry:
     def _folder_of(self, number: int) -> Path:
         return self.folder / f"{number:04d}"
 
+    def _insert(self, manifest: Mapping[str, Any], digest: str) -> Version:
+        """Insert the row of a version whose folder is in place; it becomes the candidate."""
+        number, row = int(manifest["number"]), {key: str(manifest[key]) for key in (*_REQUIRED, "created")}
+        with self._database.writing() as connection:
+            connection.execute(insert(_versions).values(number=number, manifest_hash=digest, **row))
+            connection.execute(delete(_aliases).where(_aliases.c.name == "candidate"))
+            connection.execute(insert(_aliases).values(name="candidate", number=number))
+        return Version(number, self._folder_of(number), manifest_hash=digest, **row)
+
+    def _adopt(self) -> None:
+        """Register folders that a crash left without their rows: one with a manifest is whole."""
+        if not self._without_row():
+            return
+        with file_lock(self._lock):
+            for number in self._without_row():
+                path = self._folder_of(number) / MANIFEST
+                with told_as_storage_error("read", path):
+                    content = path.read_bytes()
+                self._insert(json.loads(content), hashlib.sha256(content).hexdigest())
+
+    def _without_row(self) -> list[int]:
+        known = {version.number for version in self.versions()}
+        left = [number for number in self._folders() if number not in known]
+        return [number for number in left if (self._folder_of(number) / MANIFEST).is_file()]
+
+    def _folders(self) -> list[int]:
+        if not self.folder.exists():
+            return []
+        return sorted(number for path in self.folder.iterdir() if (number := number_of(path)))
+
     def _next_number(self) -> int:
-        # a folder without a row was left by a crash between the two: it is ignored, its number stays unused
-        numbers = [version.number for version in self.versions()]
-        folders = [number_of(path) for path in self.folder.iterdir()] if self.folder.exists() else []
-        return 1 + max([0, *numbers, *folders])
+        return 1 + max([0, *(version.number for version in self.versions()), *self._folders()])
 
     def _sweep(self) -> None:
         for path in self.folder.glob(f"{_INCOMING}*"):

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from locum.adaptivity import BoolArray, Round
+from locum.adaptivity import BoolArray, Round, standing
 from locum.arrays import Array
 from locum.errors.figure import FigureKind
 from locum.parameters import ParameterSpace
@@ -343,6 +343,11 @@ class Report:
     failures: tuple[FailedSample, ...] = ()
     versions: tuple[Version, ...] = ()
     champion: int | None = None
+
+    @property
+    def standing(self) -> Round | None:
+        """The round of the champion; the newest where it has none."""
+        return standing(self.rounds, self.champion)
 
     def output(self, name: str) -> Output:
         """The output of that name."""

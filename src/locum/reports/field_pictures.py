@@ -34,6 +34,7 @@ from locum.reports.content import Case
 from locum.reports.wording import with_unit
 
 Cells = np.ndarray[Any, np.dtype[np.int64]]
+_PLACES = 160  # more of them along a line or in time cannot be told apart in a picture this small
 FIELD_COLOURS, SIGNED_COLOURS, SIZE_COLOURS = "viridis", "RdBu_r", "cividis"
 
 
@@ -200,11 +201,13 @@ def _place_and_time(
 ) -> str:
     figure, axes = panel(THIRD, 3.1)
     order = np.argsort(case.points[:, 0])
+    order = order[np.linspace(0, len(order) - 1, min(len(order), _PLACES)).astype(int)]
+    moments = np.linspace(0, len(times) - 1, min(len(times), _PLACES)).astype(int)
     axes.grid(False)
     mapped = axes.pcolormesh(
         case.points[order, 0],
-        times,
-        values[:, order],
+        times[moments],
+        values[np.ix_(moments, order)],
         shading="gouraud",
         cmap=colours,
         vmin=ends[0],

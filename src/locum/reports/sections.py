@@ -121,7 +121,7 @@ def _tiles(report: Report) -> list[Markup]:
 
 def _worst_output(report: Report) -> tuple[Output, float] | None:
     """The output with the largest error figure over its tolerance, and that figure's 95 % quantile."""
-    last = report.rounds[-1].verdict.outputs if report.rounds else {}
+    last = report.standing.verdict.outputs if report.standing else {}
     known = [(output, last[output.name].figure.q95) for output in report.outputs if output.name in last]
     return max(known, key=lambda pair: pair[1] / (pair[0].tolerance or math.inf), default=None)
 
@@ -172,7 +172,7 @@ def _coverage_tiles(report: Report) -> list[Markup]:
 
 def outputs(report: Report) -> Markup:
     """Every output with its tolerance and its error figure."""
-    last = report.rounds[-1].verdict.outputs if report.rounds else {}
+    last = report.standing.verdict.outputs if report.standing else {}
     rows: list[list[Content]] = []
     for output in report.outputs:
         found = last.get(output.name)
@@ -198,7 +198,7 @@ def outputs(report: Report) -> Markup:
             ["output", "kind", "error measured in", "kind of figure", "tolerance", "median",
              "95 % quantile", "largest"],
             rows, numbers=(4, 5, 6, 7),
-            caption="Error figures of the last sweep." if last else "No sweep yet: no figure is known.",
+            caption="Error figures of the champion's sweep." if last else "No sweep yet: no figure is known.",
         ),
     )  # fmt: skip
 

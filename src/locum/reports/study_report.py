@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from locum.adaptivity import Round
 from locum.arrays import Array
 from locum.errors import CheckedSurrogate, measured_errors
 from locum.execution.audit import AUDIT
@@ -22,32 +21,41 @@ from locum.execution.training import truth_of
 from locum.execution.workspace import Workspace
 from locum.registry import environment
 from locum.reports import content
-from locum.reports.report import write_report
 from locum.snapshots import SampleRecord
 
 QUERY_ROWS = 10_000
 
 
-def write_study_report(work: Workspace, path: Path | None = None) -> Path:
+def write_study_report(work: Workspace, path: Path | None = None, found: Sweep | None = None) -> Path:
     """Write a study's report, and return its path: ``report.html`` in the study's folder where none is given.
+
+    Parameters
+    ----------
+    found
+        A sweep of the champion, if there is one already.
 
     Raises
     ------
     StorageError
         It cannot be written.
     """
+    from locum.reports.report import write_report  # matplotlib, which flows import while simulations run
+
     path = path or work.study.folder / "report.html"
     work.progress.phase("writing the report")
-    write_report(study_report(work), path)
+    write_report(study_report(work, found), path)
     return path
 
 
-def study_report(work: Workspace) -> content.Report:
+def study_report(work: Workspace, found: Sweep | None = None) -> content.Report:
     """Everything that the report shows; what does not exist yet is left out."""
     study = work.study
     rounds = work.rounds()
     candidate = work.champion if work.registry.champion is not None else None
-    found = sweep(work, candidate.checked, candidate.version.number) if candidate else None
+    if candidate is None:
+        found = None
+    elif found is None or found.version != candidate.version.number:
+        found = sweep(work, candidate.checked, candidate.version.number)
     calibration = _held_out(work, candidate, "calibration", calibration_samples(work)) if candidate else None
     audited = _audited(work, candidate) if candidate else []
     return content.Report(
@@ -59,7 +67,7 @@ def study_report(work: Workspace) -> content.Report:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         space=work.space,
         outputs=_outputs(candidate.checked) if candidate else (),
-        verdict=_verdict(work, rounds),
+        verdict=_verdict(work),
         coverage=study.accuracy.confidence,
         budget=study.budget.simulations,
         provenance=_provenance(work, candidate),
@@ -77,14 +85,15 @@ def study_report(work: Workspace) -> content.Report:
     )
 
 
-def _verdict(work: Workspace, rounds: Sequence[Round]) -> content.StudyVerdict:
-    accuracy = work.study.accuracy
-    if not rounds:
+def _verdict(work: Workspace) -> content.StudyVerdict:
+    accuracy, last = work.study.accuracy, work.standing
+    if last is None:
         words, advice, share = "no verdict yet", f"Run the study: locum run {work.study.path}", None
+    elif last.verdict.within:
+        words, advice = "within tolerance", f"Ask it: locum query {work.study.path} NAME=VALUE ..."
+        share = last.verdict.share_lower
     else:
-        last = rounds[-1].verdict
-        words = "within tolerance" if last.within else "over tolerance"
-        advice, share = decide(work).advice, last.share_lower
+        words, advice, share = "over tolerance", decide(work).advice, last.verdict.share_lower
     return content.StudyVerdict(words, advice, accuracy.confidence, accuracy.share, share)
 
 

@@ -208,7 +208,7 @@ class Design(Section):
     initial: AutoPair = None
     """Simulations of the first design; auto takes 5 for each parameter, and at least 10."""
     batch: AutoCount = None
-    """Simulations a round; auto takes a quarter of what trains already, a whole number for each worker."""
+    """Simulations a round; auto takes a sixth of what trains already, a whole number for each worker."""
 
 
 class Methods(Section):
