@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from locum.adaptivity.greedy import GreedyOutcome, choose_parameters, relative_figure, weak_greedy
+from locum.adaptivity.greedy import (
+    GreedyOutcome,
+    choose_parameters,
+    next_parameters,
+    relative_figure,
+    weak_greedy,
+)
 from locum.highfidelity import ThermalBlock
 from locum.reduction import InnerProduct
 from locum.reduction.affine_system import AffineSystem
@@ -133,6 +139,19 @@ def test_a_round_does_not_choose_what_the_same_simulation_teaches():
     assert list(choose_parameters(figures, lambda rows: residuals[rows], 3)) == [1, 3, 0]
     assert list(choose_parameters(figures, None, 1)) == [1]
     assert len(choose_parameters(figures, lambda rows: np.zeros((len(rows), 2)), 3)) == 0
+
+
+def test_what_runs_already_is_not_chosen_again():
+    """Two loops that take one parameter at a time, the second while the first's runs: as one round of two."""
+    block = Block(cells=24)
+    projection = block.greedy(tolerance=1e-12, budget=6).projection
+    model = CertifiedModel(projection.reduced, block.model.affine_coefficients, block.stability)
+    two = next_parameters(model, block.training, 2)
+    first = next_parameters(model, block.training, 1)
+    second = next_parameters(model, block.training, 1, running=first)
+    assert (first == two[:1]).all()
+    assert (second == two[1:]).all()
+    assert (first != second).any()
 
 
 def test_a_parameter_without_stability_has_an_infinite_figure():

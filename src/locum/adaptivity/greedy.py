@@ -42,6 +42,7 @@ class Solution(Protocol):
 
 Figure = Callable[[Solution], Array]
 _SMALLEST_NORM = 1e-10  # a solution below this share of the largest counts as that large
+_EXPLAINED = 1e-6  # share of a residual below which others have taught what it would
 _CANDIDATES = 2048  # largest figures among which a round of several is chosen
 
 
@@ -55,7 +56,12 @@ def relative_figure(solution: Solution) -> Array:
     return np.where(np.isfinite(solution.relative), solution.relative, np.maximum(allowed, 1.0))
 
 
-def choose_parameters(figures: Array, residuals: Callable[[AnyArray], Array] | None, batch: int) -> AnyArray:
+def choose_parameters(
+    figures: Array,
+    residuals: Callable[[AnyArray], Array] | None,
+    batch: int,
+    running: Array | None = None,
+) -> AnyArray:
     """Choose the next parameters to simulate.
 
     Parameters
@@ -66,6 +72,9 @@ def choose_parameters(figures: Array, residuals: Callable[[AnyArray], Array] | N
         Returns residual coordinates (l, k) of the members with given numbers (l,); may be None for one.
     batch
         How many, at most.
+    running
+        Residual coordinates (r, k) of parameters that are being simulated: what they will teach counts as
+        known.
 
     Returns
     -------
@@ -73,26 +82,53 @@ def choose_parameters(figures: Array, residuals: Callable[[AnyArray], Array] | N
         Numbers of distinct members, the largest figure first; fewer where the others' residuals are
         explained.
     """
-    if batch == 1 or residuals is None:
+    if residuals is None or (batch == 1 and running is None):
         return np.array([int(np.argmax(figures))])
     candidates = np.argsort(-figures, kind="stable")[:_CANDIDATES]
     directions = residuals(candidates)
     sizes = np.linalg.norm(directions, axis=1)
-    weights = np.minimum(figures[candidates], np.finfo(np.float64).max / 2) / np.where(
-        sizes > 0, sizes, np.inf
-    )
+    finite = np.minimum(figures[candidates], np.finfo(np.float64).max / 2)
+    weights = finite / np.where(sizes > 0, sizes, np.inf)
+    for direction in [] if running is None else running:
+        directions = _without(directions, direction)
     chosen: list[int] = []
-    left = sizes * weights
     for _ in range(min(batch, len(candidates))):
-        best = int(np.argmax(left))
+        left = np.linalg.norm(directions, axis=1)
+        left[left <= _EXPLAINED * sizes] = 0.0
+        best = int(np.argmax(left * weights))
         if not left[best] > 0:
             break
         chosen.append(best)
-        direction = directions[best] / np.linalg.norm(directions[best])
-        directions = directions - np.outer(directions @ direction, direction)
-        left = np.linalg.norm(directions, axis=1) * weights
-        left[chosen] = 0.0
+        directions = _without(directions, directions[best])
     return np.asarray(candidates[chosen])
+
+
+def next_parameters(
+    model: CertifiedModel,
+    candidates: Array,
+    batch: int,
+    *,
+    running: Array | None = None,
+    figure: Figure | None = None,
+) -> Array:
+    """Parameter values (b, p) among candidates (M, p) that a loop simulates next; ``running`` (r, p) are
+    already.
+
+    A pure function of what is known: the greedy search below, and any loop that simulates in its own way.
+    """
+    figures = (figure or relative_figure)(model.solve(candidates))
+    known = None if running is None or not len(running) else model.residual_directions(running)
+    numbers = choose_parameters(figures, _directions(model, candidates), batch, known)
+    return np.asarray(candidates[numbers])
+
+
+def _without(directions: Array, direction: Array) -> Array:
+    """Residual coordinates (l, k) without what they have along one of them (k,)."""
+    size = np.linalg.norm(direction)
+    if not size > 0:
+        return directions
+    unit = direction / size
+    return np.asarray(directions - np.outer(directions @ unit, unit))
 
 
 class GreedyOutcome(Enum):
@@ -173,7 +209,8 @@ def weak_greedy(
         if left <= 0:
             outcome = GreedyOutcome.BUDGET
             break
-        next_ones = _choose(model, training, figures, min(batch, left))
+        numbers = choose_parameters(figures, _directions(model, training), min(batch, left))
+        next_ones = training[numbers]
         grown = projection.extended(simulate(next_ones))
         chosen.extend(next_ones)
         if grown.rank == projection.rank:
@@ -184,6 +221,5 @@ def weak_greedy(
     return GreedyResult(projection, outcome, simulated, np.array(history))
 
 
-def _choose(model: CertifiedModel, training: Array, figures: Array, batch: int) -> Array:
-    numbers = choose_parameters(figures, lambda rows: model.residual_directions(training[rows]), batch)
-    return np.asarray(training[numbers])
+def _directions(model: CertifiedModel, training: Array) -> Callable[[AnyArray], Array]:
+    return lambda rows: model.residual_directions(training[rows])
