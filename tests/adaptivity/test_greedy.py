@@ -114,10 +114,11 @@ def test_it_goes_on_from_simulations_that_exist():
     assert result.projection.rank == 8 + block.simulated
 
 
-def test_it_stops_where_simulations_teach_nothing():
+@pytest.mark.parametrize("batch", [1, 4])
+def test_it_stops_where_simulations_teach_nothing(batch):
     """A model of rank one is known after one simulation, and no figure reaches 1e-30."""
     block = Block(blocks=1, cells=12, training=50)
-    result = block.greedy(tolerance=1e-30, budget=10)
+    result = block.greedy(tolerance=1e-30, budget=10, batch=batch)
     assert result.outcome is GreedyOutcome.STALLED
     assert result.projection.rank == 1
 

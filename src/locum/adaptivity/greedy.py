@@ -210,9 +210,11 @@ def weak_greedy(
             outcome = GreedyOutcome.BUDGET
             break
         numbers = choose_parameters(figures, _directions(model, training), min(batch, left))
-        next_ones = training[numbers]
-        grown = projection.extended(simulate(next_ones))
-        chosen.extend(next_ones)
+        if not len(numbers):
+            outcome = GreedyOutcome.STALLED
+            break
+        grown = projection.extended(simulate(training[numbers]))
+        chosen.extend(training[numbers])
         if grown.rank == projection.rank:
             outcome = GreedyOutcome.STALLED
             break
