@@ -102,20 +102,20 @@ def choose_batch(
         points, energy = np.concatenate([points, scale * running]), np.pad(energy, (0, len(running)))
     unknown = _Unknown(points, known)
     for index in range(count, len(points)):
-        energy = energy * (1.0 - unknown.reach()[index])
-        unknown.learn(index)
+        energy = energy * (1.0 - unknown.learn(index))
     chosen: list[int] = []
     while len(chosen) < batch and unknown.resolvable[:count].any():
-        reach = unknown.reach()
-        best = int(np.argmax(np.where(unknown.resolvable[:count], reach[:count] @ energy, -1.0)))
+        best = int(np.argmax(np.where(unknown.resolvable, unknown.gain(energy), -1.0)[:count]))
         chosen.append(best)
-        energy = energy * (1.0 - reach[best])
-        unknown.learn(best)
+        energy = energy * (1.0 - unknown.learn(best))
     return np.array(chosen, dtype=np.intp)
 
 
 class _Unknown:
-    """What is not yet known of a unit process at some points (q, p), given the known samples (n, p)."""
+    """What is not yet known of a unit process at some points (q, p), given the known samples (n, p).
+
+    A simulation at one point explains the part cov^2 / (var + nugget) / var of the variance at another.
+    """
 
     def __init__(self, points: Array, known: Array) -> None:
         self._variance, self._covariance = _conditioned(points, known)
@@ -125,17 +125,20 @@ class _Unknown:
         """Points (q,) at which a simulation would tell anything."""
         return np.asarray(self._variance > 10 * _NUGGET)
 
-    def reach(self) -> Array:
-        """Part (q, q) of the variance in each column that a simulation at each row would explain."""
-        variance = self._variance
-        explained = self._covariance**2 / (variance[:, None] + _NUGGET) / variance.clip(_NUGGET)
-        return np.asarray(np.minimum(explained, 1.0))
+    def gain(self, energy: Array) -> Array:
+        """What of an energy (q,) a simulation at each point would take off, shape (q,)."""
+        explained = self._covariance**2
+        explained /= self._variance.clip(_NUGGET)
+        explained /= (self._variance + _NUGGET)[:, None]
+        return np.asarray(np.minimum(explained, 1.0, out=explained) @ energy)
 
-    def learn(self, index: int) -> None:
-        """One point is simulated."""
+    def learn(self, index: int) -> Array:
+        """One point is simulated: the part of the variance at each point that this explains, shape (q,)."""
         row = self._covariance[index] / math.sqrt(self._variance[index] + _NUGGET)
-        self._covariance = self._covariance - np.outer(row, row)
+        part = np.minimum(row**2 / self._variance.clip(_NUGGET), 1.0)
+        self._covariance -= np.outer(row, row)
         self._variance = (self._variance - row**2).clip(0.0)
+        return np.asarray(part)
 
 
 def _typical_spacing(known: Array) -> float:
