@@ -17,7 +17,7 @@ from locum.execution.artifacts import publish_convergence, publish_report, publi
 from locum.execution.choosing import choose_values, decide, exhausted
 from locum.execution.environment import import_in_background
 from locum.execution.pipeline import Pipeline
-from locum.execution.sampling import calibration_to_run, retry_failures, training_to_run
+from locum.execution.sampling import calibration_to_run, is_enough, retry_failures, training_to_run
 from locum.execution.status import nothing_reused, simulation_counts, summary_document
 from locum.execution.training import Fitted
 from locum.execution.workspace import Workspace, open_workspace
@@ -92,7 +92,7 @@ def first_simulations(work: Workspace) -> Fitted | None:
         training = start_batch(work, training_to_run(work))
         if training:
             training.result()
-        if calibration and fitted is None and not calibration.state.is_final():
+        if calibration and fitted is None and is_enough(work) and not calibration.state.is_final():
             fitted = fit_surrogate(work)
             work.progress.phase("simulating")
         if calibration:

@@ -68,6 +68,11 @@ def retry_failures(work: Workspace) -> None:
     work.store.retry_failed(work.samples(outcome="failed"))
 
 
+def is_enough(work: Workspace, held_back: Collection[str] = ()) -> bool:
+    """Whether enough simulations are done to train on."""
+    return len(training_samples(work, held_back)) >= work.space.dimension + 2
+
+
 def require_enough(work: Workspace, held_back: Collection[str] = ()) -> None:
     """Refuse to train on too few simulations.
 
@@ -76,10 +81,10 @@ def require_enough(work: Workspace, held_back: Collection[str] = ()) -> None:
     ModelError
         Naming the most frequent reason why simulations failed.
     """
+    if is_enough(work, held_back):
+        return
     done, failed = len(training_samples(work, held_back)), work.samples(outcome="failed")
     needed = work.space.dimension + 2
-    if done >= needed:
-        return
     reasons = Counter(record.reason for record in failed).most_common(1)
     why = f"; {len(failed)} failed, most often: {reasons[0][0]}" if reasons else ""
     raise ModelError(
