@@ -1,6 +1,7 @@
 """The loop's decisions on scripted error figures: no simulation, no surrogate."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -181,3 +182,27 @@ def test_no_forecast_without_a_rate():
     assert forecast(history(falling(0.5), 2)) is None
     assert forecast(history(still, 10)) is None
     assert forecast(history(falling(0.12, start=1e6), 10)) is None
+
+
+def bounded(entries):
+    return [replace(entry, figure_kind="bound") for entry in entries]
+
+
+def test_a_bound_that_claims_nothing_yet_needs_more_simulations():
+    early = [scripted(0, 20, math.inf)]
+    assert stagnates(early) and not stagnates(bounded(early))
+    assert decide(bounded(early), simulations=100).outcome is Outcome.CONTINUE
+
+
+def test_a_bound_above_tolerance_is_no_fault_of_calibration_or_regression():
+    decision = decide(bounded(history(still, 8, measured=0.01)), simulations=1000)
+    assert decision.outcome is Outcome.NO_PROGRESS
+    assert decision.blame is Blame.PROJECTION
+    assert "the bound needs a larger reduced basis" in decision.advice
+
+
+def test_a_round_remembers_what_its_figures_are():
+    entry = bounded([scripted(0, 20, 2.0)])[0]
+    assert Round.from_dict(entry.to_dict()) == entry
+    old = {key: value for key, value in entry.to_dict().items() if key != "figure_kind"}
+    assert Round.from_dict(old).figure_kind == "indicator"

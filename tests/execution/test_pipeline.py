@@ -85,7 +85,7 @@ def test_a_fit_is_used_only_for_the_samples_that_it_knows(work, finish) -> None:
     finish(work, first_samples(work))
     fitted = fit(work)
     first = train(work, fitted=fitted)
-    assert first.checked.surrogate is fitted.trained.surrogate
+    assert first.checked.surrogate is fitted.surrogate
     finish(work, work.plan(draws(work, 2, 1), "adaptive", 1))
     second = train(work, fitted=fitted)
     assert second.version.manifest["training"] == first.version.manifest["training"] + 2

@@ -63,6 +63,28 @@ def test_numbers_of_the_study_are_kept(block):
     assert (numbers.initial, numbers.calibration, numbers.batch, numbers.workers) == (12, 40, 6, 5)
 
 
+@pytest.mark.parametrize(("workers", "initial", "batch"), [(1, 6, 1), (3, 6, 3), (8, 8, 8)])
+def test_a_projected_surrogate_starts_small_and_needs_no_calibration(block, workers, initial, batch):
+    numbers = block(methods={"surrogate": "projected"}).resolved(4, cores=workers)
+    assert (numbers.initial, numbers.calibration, numbers.batch) == (initial, 10, batch)
+
+
+def test_numbers_of_a_projected_study_are_kept(block):
+    methods = {"design": {"initial": 3, "batch": 2}, "calibration": {"simulations": 5}}
+    numbers = block(methods={"surrogate": "projected", **methods}).resolved(4, cores=8)
+    assert (numbers.initial, numbers.calibration, numbers.batch) == (3, 5, 2)
+
+
+def test_the_kinds_of_surrogates_are_kept_apart(block):
+    kinds = [block(methods={"surrogate": kind}) for kind in ("interpolated", "projected")]
+    assert len({study.training_hash for study in kinds}) == 2
+    assert [study.surrogate_kind for study in (block(), *kinds)] == [
+        "interpolated",
+        "interpolated",
+        "projected",
+    ]
+
+
 def test_more_confidence_needs_more_calibration(block):
     study = block(accuracy={"tolerance": 0.01, "confidence": 0.99}, budget={"simulations": 150})
     assert study.resolved(1).calibration == 99

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from locum.adaptivity.verdict import Spread, Verdict
+from locum.surrogates.surrogate import FigureKind
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Round:
         What was done to how long it took, on the clock.
     version
         Number of the surrogate in the registry; None where it was not registered.
+    figure_kind
+        What its error figures are.
     """
 
     number: int
@@ -48,6 +51,7 @@ class Round:
     factors: Mapping[str, float] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     version: int | None = None
+    figure_kind: FigureKind = "indicator"
 
     @property
     def measured(self) -> float:
@@ -72,6 +76,7 @@ class Round:
             },
             "seconds": dict(self.seconds),
             "version": self.version,
+            "figure_kind": self.figure_kind,
         }
 
     @classmethod

@@ -49,6 +49,7 @@ class Blame(StrEnum):
     REGRESSION = "regression"
     DOMAIN = "domain"
     CALIBRATION = "calibration"
+    PROJECTION = "projection"
 
 
 REMEDIES = {
@@ -60,6 +61,10 @@ REMEDIES = {
     Blame.REGRESSION: (
         "the regression does not learn the fields from more samples: look for jumps, noise or an unconverged "
         "solver in the model, narrow the ranges of the parameters, or split the study in two"
+    ),
+    Blame.PROJECTION: (
+        "the {kind} needs a larger reduced basis, or the tolerance lies below what the solver resolves: "
+        "allow more simulations, narrow the ranges of the parameters, or relax the tolerance"
     ),
     Blame.DOMAIN: (
         "{outside:.1%} of the parameter distribution lies outside the domain of validity: look at the failed "
@@ -141,7 +146,7 @@ def stagnates(history: Sequence[Round]) -> bool:
     rise.
     """
     last = history[-1].verdict
-    if math.isinf(last.ratio.q50):
+    if math.isinf(last.ratio.q50) and history[-1].figure_kind == "indicator":
         return True  # nothing can be claimed: more training cannot change that
     measures: list[Callable[[Round], float]] = []
     if last.outside > 1 - last.share_required:
@@ -178,6 +183,8 @@ def gain_per_doubling(
 def blamed(last: Round) -> Blame:
     """What keeps the error figures of a round up."""
     verdict = last.verdict
+    if last.figure_kind != "indicator":
+        return Blame.PROJECTION
     if math.isinf(verdict.ratio.q50):
         return Blame.CALIBRATION
     if verdict.outside > (1 - verdict.share) / 2:
@@ -216,12 +223,15 @@ def _windows(history: Sequence[Round]) -> list[Sequence[Round]]:
 def _remedy(history: Sequence[Round], blame: Blame, outcome: Outcome) -> str:
     last = history[-1]
     needed = None if outcome is Outcome.NO_PROGRESS else forecast(history)
-    if needed is not None and blame is Blame.REGRESSION:
+    if needed is not None and blame in (Blame.REGRESSION, Blame.PROJECTION):
         where = "budget.simulations" if outcome is Outcome.BUDGET_SPENT else "budget.wall_time"
         advice = f"at the rate so far about {needed} simulations are needed: raise {where}"
     else:
         advice = REMEDIES[blame].format(
-            basis=last.basis, outside=last.verdict.outside, calibration=last.calibration
+            basis=last.basis,
+            outside=last.verdict.outside,
+            calibration=last.calibration,
+            kind=last.figure_kind,
         )
     if 1 < last.verdict.level < math.inf and last.verdict.outside < 1 - last.verdict.share_required:
         advice += f"; tolerances {last.verdict.level:.2g} times as large would be met now"

@@ -13,6 +13,7 @@ from locum.arrays import Array
 from locum.errors import Calibration, CheckedSurrogate
 from locum.execution.candidate import Candidate
 from locum.execution.workspace import Workspace
+from locum.surrogates import FigureKind
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +32,8 @@ class Sweep:
         What they say together.
     version
         Number of the version that was swept.
+    figure_kind
+        What the figures are.
     seconds
         Wall time of the sweep.
     """
@@ -41,6 +44,7 @@ class Sweep:
     verdict: Verdict
     version: int
     seconds: float
+    figure_kind: FigureKind = "indicator"
 
 
 def sweep(work: Workspace, checked: CheckedSurrogate, number: int) -> Sweep:
@@ -65,7 +69,8 @@ def sweep(work: Workspace, checked: CheckedSurrogate, number: int) -> Sweep:
         confidence=accuracy.confidence,
         share=accuracy.share,
     )
-    return Sweep(values, figures, prediction.in_domain, verdict, number, time.perf_counter() - started)
+    seconds, kind = time.perf_counter() - started, checked.surrogate.figure_kind
+    return Sweep(values, figures, prediction.in_domain, verdict, number, seconds, kind)
 
 
 def check(work: Workspace, candidate: Candidate, held_back: Collection[str] = ()) -> Sweep:
@@ -89,13 +94,14 @@ def check(work: Workspace, candidate: Candidate, held_back: Collection[str] = ()
         factors={name: output.factor for name, output in calibration.outputs.items()},
         seconds={**manifest["seconds"], "sweep": found.seconds},
         version=candidate.version.number,
+        figure_kind=candidate.checked.surrogate.figure_kind,
     )
     work.save_round(entry, candidate.version.number)
     verdict = found.verdict
     work.progress.assessed(
         entry.number,
         f"95 % quantile {verdict.ratio.q95:.2f}, largest {verdict.ratio.max:.2f} times the tolerance "
-        f"(indicator); {verdict.share:.1%} within, {verdict.share_required:.0%} asked",
+        f"({entry.figure_kind}); {verdict.share:.1%} within, {verdict.share_required:.0%} asked",
     )
     return found
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
 from locum.adaptivity import Decision, Outcome, batch_size, choose_batch, relative_to_tolerance
 from locum.adaptivity import decide as decide_on
+from locum.adaptivity.greedy import Solution, next_parameters, relative_figure
 from locum.arrays import Array
 from locum.execution.candidate import Candidate
 from locum.execution.checking import Sweep
 from locum.execution.sampling import training_samples
 from locum.execution.workspace import Workspace
 from locum.snapshots import SampleRecord
+from locum.surrogates import ProjectedSurrogate
 
 
 def decide(work: Workspace) -> Decision:
@@ -44,7 +46,6 @@ def choose_values(
         Parameter values (n, p); none where the budget is spent or nothing is left to choose.
     """
     surrogate, asked = candidate.checked.surrogate, candidate.checked.decisive
-    metric = surrogate.inverse_lengthscales(asked)
     counted = [record for record in work.samples() if record.purpose != "audit"]
     budget = work.study.budget.simulations
     training = training_samples(work, held_back)
@@ -58,6 +59,10 @@ def choose_values(
     others = [r for r in counted if r.purpose != "calibration" and r.identity not in trained]
     running = [record for record in others if record.identity in held_back]
     failed = [record for record in others if record.identity not in held_back]
+    if isinstance(surrogate, ProjectedSurrogate):
+        # a failed simulation will not come: what it would have taught is not asked for again
+        return _residual_choice(surrogate, found, asked, size, work.values([*running, *failed]))
+    metric = surrogate.inverse_lengthscales(asked)
 
     def placed(records: Sequence[SampleRecord]) -> Array:
         return np.asarray(work.space.warp(work.values(records)) * metric)
@@ -71,6 +76,22 @@ def choose_values(
         running=placed(running),
     )
     return np.asarray(found.values[chosen])
+
+
+def _residual_choice(
+    surrogate: ProjectedSurrogate, found: Sweep, asked: Mapping[str, float], size: int, running: Array
+) -> Array:
+    """Where the figures are largest, and what the residuals there have that no other of the batch has."""
+    if not size:
+        return np.empty((0, found.values.shape[1]))
+
+    def figure(solution: Solution) -> Array:
+        ratio = relative_to_tolerance(found.figures, asked)
+        claimed = np.isfinite(ratio)
+        largest = ratio[claimed].max(initial=1.0)
+        return np.asarray(np.where(claimed, ratio, largest * np.maximum(relative_figure(solution), 1.0)))
+
+    return next_parameters(surrogate.model, found.values, size, running=running, figure=figure)
 
 
 def exhausted() -> Decision:

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from locum.adaptivity import Decision, Round, Verdict
+from locum.adaptivity import Decision, Verdict
 from locum.execution.audit import AUDIT
 from locum.execution.checking import Sweep
 from locum.execution.workspace import Workspace
+from locum.surrogates import FigureKind
 
 _NO_FIGURE = {"kind": None, "output": None, "q50": None, "q95": None, "max": None}
 
@@ -31,11 +32,13 @@ def status_document(work: Workspace) -> dict[str, Any]:
         "simulations": simulation_counts(work),
         "tolerance": work.study.accuracy.tolerance,
         **_shares(work, last.verdict if last else None),
-        "error_figure": _figure(last.verdict) if last else _NO_FIGURE,
-        "coverage": _coverage(work, last),
+        "error_figure": _figure(last.verdict, last.figure_kind) if last else _NO_FIGURE,
+        "coverage": _coverage(
+            work, last.figure_kind if last else "indicator", last.calibration if last else 0
+        ),
         "champion": work.registry.champion,
         "rounds": len(work.rounds()),
-        "outputs": _outputs(work, last.verdict) if last else {},
+        "outputs": _outputs(work, last.verdict, last.figure_kind) if last else {},
         "folder": str(work.study.folder),
         "note": nothing_reused(work),
     }
@@ -50,10 +53,10 @@ def check_document(work: Workspace, found: Sweep, version: int) -> dict[str, Any
         "tolerance": work.study.accuracy.tolerance,
         **_shares(work, found.verdict),
         "outside_domain": found.verdict.outside,
-        "error_figure": _figure(found.verdict),
-        "coverage": _coverage(work, None),
+        "error_figure": _figure(found.verdict, found.figure_kind),
+        "coverage": _coverage(work, found.figure_kind, 0),
         "champion": version,
-        "outputs": _outputs(work, found.verdict),
+        "outputs": _outputs(work, found.verdict, found.figure_kind),
         "points": found.verdict.points,
         "seconds": found.seconds,
     }
@@ -138,14 +141,14 @@ def _shares(work: Workspace, verdict: Verdict | None) -> dict[str, Any]:
     }
 
 
-def _figure(verdict: Verdict) -> dict[str, Any]:
+def _figure(verdict: Verdict, kind: FigureKind) -> dict[str, Any]:
     """Spread of the error figure of the output that is farthest from its tolerance."""
     asked = {name: each for name, each in verdict.outputs.items() if math.isfinite(each.tolerance)}
     name = max(asked, key=lambda each: asked[each].figure.q95 / asked[each].tolerance)
-    return {"kind": "indicator", "output": name, **asked[name].figure.to_dict()}
+    return {"kind": kind, "output": name, **asked[name].figure.to_dict()}
 
 
-def _outputs(work: Workspace, verdict: Verdict) -> dict[str, Any]:
+def _outputs(work: Workspace, verdict: Verdict, kind: FigureKind) -> dict[str, Any]:
     """Tolerance, error figure and share within of each output."""
     layout = work.store.layout(work.model.version)
     units = {name: field.unit for name, field in layout.fields.items()} | dict(layout.quantities)
@@ -155,23 +158,26 @@ def _outputs(work: Workspace, verdict: Verdict) -> dict[str, Any]:
             "tolerance": output.to_dict()["tolerance"],
             "measure": tolerances[name].error if name in tolerances else "relative",
             "unit": units[name],
-            "error_figure": {"kind": "indicator", **output.figure.to_dict()},
+            "error_figure": {"kind": kind, **output.figure.to_dict()},
             "share_within": output.share,
         }
         for name, output in verdict.outputs.items()
     }
 
 
-def _coverage(work: Workspace, last: Round | None) -> dict[str, Any]:
-    """Claimed coverage, and the lowest over all outputs that the last audit of the champion observed."""
+def _coverage(work: Workspace, kind: FigureKind, calibration: int) -> dict[str, Any]:
+    """Claimed coverage, and the lowest over all outputs that the last audit of the champion observed.
+
+    Bounds and estimates claim none: they come from the equations, not from quantiles.
+    """
     audit = work.store.document(AUDIT) or {}
     current = audit if audit.get("version") == work.registry.champion else {}
     observed = [output["observed"]["share"] for output in current.get("outputs", {}).values()]
     return {
-        "claimed": work.study.accuracy.confidence,
+        "claimed": work.study.accuracy.confidence if kind == "indicator" else None,
         "observed": min(observed) if observed else None,
         "n": current.get("simulations", 0) - current.get("failed", 0),
-        "calibration": last.calibration if last else 0,
+        "calibration": calibration,
     }
 
 

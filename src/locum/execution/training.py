@@ -11,6 +11,7 @@ import numpy as np
 
 from locum.errors import CheckedSurrogate, Truth, calibrate, domain_of
 from locum.execution.candidate import Candidate
+from locum.execution.projecting import project, projection_statistics
 from locum.execution.sampling import calibration_samples, require_enough, training_samples
 from locum.execution.workspace import Workspace
 from locum.highfidelity import HasInnerProduct, lumped_mass
@@ -21,6 +22,7 @@ from locum.surrogates import (
     Description,
     FieldData,
     InterpolatedSurrogate,
+    Surrogate,
     Trained,
     TrainingData,
     train_interpolated,
@@ -29,15 +31,19 @@ from locum.surrogates import (
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A surrogate that is not calibrated yet, the samples that trained it, and the seconds that it took."""
+    """A surrogate that is not calibrated yet, statistics of its training by field, the samples that trained
+    it, and the seconds that it took.
+    """
 
-    trained: Trained
+    surrogate: Surrogate
+    statistics: Mapping[str, Any]
     samples: tuple[str, ...]
     seconds: float
 
 
 def fit(work: Workspace, held_back: Collection[str] = ()) -> Fitted:
-    """Train on all training samples but those held back; calibration may still run.
+    """Train on all training samples but those held back, the kind that the study asks for; calibration may
+    still run.
 
     Raises
     ------
@@ -49,9 +55,22 @@ def fit(work: Workspace, held_back: Collection[str] = ()) -> Fitted:
     require_enough(work, held_back)
     started = time.perf_counter()
     training = training_samples(work, held_back)
+    fitted = _projected if work.study.surrogate_kind == "projected" else _interpolated
+    surrogate, statistics = fitted(work, training)
+    return Fitted(surrogate, statistics, _identities(training), time.perf_counter() - started)
+
+
+def _interpolated(work: Workspace, training: Sequence[SampleRecord]) -> tuple[Surrogate, dict[str, Any]]:
     data = training_data(work, training)
     trained = train_interpolated(data, work.study.interpolated_options(), start=_previous(work))
-    return Fitted(trained, _identities(training), time.perf_counter() - started)
+    return trained.surrogate, _statistics(trained)
+
+
+def _projected(work: Workspace, training: Sequence[SampleRecord]) -> tuple[Surrogate, dict[str, Any]]:
+    blocks = work.store.blocks(work.problem.field, training)
+    snapshots = np.concatenate(list(blocks()))
+    surrogate = project(work.problem, description(work), work.values(training), snapshots)
+    return surrogate, projection_statistics(surrogate)
 
 
 def train(work: Workspace, held_back: Collection[str] = (), fitted: Fitted | None = None) -> Candidate:
@@ -86,9 +105,9 @@ def train(work: Workspace, held_back: Collection[str] = (), fitted: Fitted | Non
         "training": len(training),
         "calibration": len(calibration),
         "seed": work.study.seed,
-        "statistics": _statistics(fitted.trained),
+        "statistics": dict(fitted.statistics),
     }
-    checked = checked_surrogate(work, fitted.trained.surrogate, calibration, manifest)
+    checked = checked_surrogate(work, fitted.surrogate, calibration, manifest)
     seconds = {"training": fitted.seconds + time.perf_counter() - started}
     version = work.registry.register(checked.save, {**manifest, "seconds": seconds})
     return Candidate(version, checked)
@@ -160,7 +179,7 @@ def quantities(records: Sequence[SampleRecord], names: Mapping[str, str]) -> dic
 
 def checked_surrogate(
     work: Workspace,
-    surrogate: InterpolatedSurrogate,
+    surrogate: Surrogate,
     calibration: Sequence[SampleRecord],
     manifest: Mapping[str, Any],
 ) -> CheckedSurrogate:

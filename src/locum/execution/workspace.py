@@ -20,6 +20,7 @@ from locum.exceptions import StudyError
 from locum.execution.candidate import Candidate
 from locum.execution.environment import available_cores
 from locum.execution.progress import Progress, watch
+from locum.execution.projecting import check_promises, problem_of, refuse_unsuitable
 from locum.execution.simulation_process import simulation_processes
 from locum.highfidelity import HighFidelityModel
 from locum.parameters import ParameterSpace
@@ -29,6 +30,9 @@ from locum.study import Numbers, Study, build_model, load_study
 
 if TYPE_CHECKING:
     from locum.execution.cluster import Cluster
+    from locum.surrogates.projection_training import AffineProblem
+
+_CHECKED = "capabilities"  # document of the store: the version of the model whose promises were checked
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +65,11 @@ class Workspace:
     def space(self) -> ParameterSpace:
         """The study's parameter space."""
         return self.study.space(self.model)
+
+    @cached_property
+    def problem(self) -> AffineProblem:
+        """The model's equations, which a projected surrogate solves."""
+        return problem_of(self.model, self.space)
 
     @cached_property
     def cluster(self) -> Cluster:
@@ -192,6 +201,7 @@ def open_workspace(
         resources.callback(store.close)
         if not readonly:
             resources.enter_context(store.lock())
+            _check_once(study, model, store)
         progress = resources.enter_context(watch(study.name, quiet or readonly))
         work = Workspace(study, model, store, Registry.open(store), progress, resources, time.monotonic())
         progress.workers = work.workers
@@ -200,6 +210,13 @@ def open_workspace(
             counts = Counter(record.outcome for record in work.samples())
             progress.resumed(counts["done"], counts["failed"])
         yield work
+
+
+def _check_once(study: Study, model: HighFidelityModel, store: SnapshotStore) -> None:
+    """Check the promises that a projected surrogate believes, once for each version of the model."""
+    if study.surrogate_kind == "projected" and store.document(_CHECKED) != model.version:
+        check_promises(study, model)
+        store.save_document(_CHECKED, model.version)
 
 
 def validated(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Study, HighFidelityModel]:
@@ -213,4 +230,5 @@ def validated(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Study, H
     study = load_study(path, overrides)
     model = build_model(study)
     study.resolved(study.space(model).dimension, available_cores())
+    refuse_unsuitable(study, model)
     return study, model

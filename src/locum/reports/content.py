@@ -349,6 +349,11 @@ class Report:
         """The round of the champion; the newest where it has none."""
         return standing(self.rounds, self.champion)
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether error figures rest on calibration; bounds and estimates rest on the model's equations."""
+        return all(output.figure_kind == "indicator" for output in self.outputs)
+
     def output(self, name: str) -> Output:
         """The output of that name."""
         return next(output for output in self.outputs if output.name == name)

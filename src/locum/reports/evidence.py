@@ -93,6 +93,14 @@ def bases(report: Report) -> Markup:
     if not report.bases:
         nothing = missing("There is no reduced basis yet.", f"locum run {report.path}")
         return section("bases", "Reduced basis", how, nothing)
+    if not report.calibrated:
+        how = (
+            "The model's own equations are solved on the span of these simulations: the first few lie all "
+            "over the parameter space, the others where the error figure was largest."
+        )
+        rows: list[list[Content]] = [[basis.field, count(basis.rank), basis.method] for basis in report.bases]
+        made = table(["field", "basis vectors", "made by"], rows, numbers=(1,), caption="Reduced bases.")
+        return section("bases", "Reduced basis", how, made)
     return section("bases", "Reduced basis", how, row_of([_basis(basis) for basis in report.bases], "two"))
 
 
@@ -150,6 +158,8 @@ def coverage(report: Report) -> Markup:
         "lie lower right, where the error is over tolerance and its figure is not; observed coverage "
         "should stay in the grey band."
     )
+    if not report.calibrated:
+        return _equations(report)
     audit_command = f"locum audit {report.path} -n {_AUDIT_SIZE}"
     if report.calibration is None:
         what = "The indicator has not been calibrated: no error figure can be claimed yet."
@@ -176,6 +186,28 @@ def coverage(report: Report) -> Markup:
             "had an error above a tolerance: silent misses."
         ))  # fmt: skip
     return section("coverage", "Error figures against errors", how, *parts, row_of(figures, "two"))
+
+
+def _equations(report: Report) -> Markup:
+    """Errors against figures that rest on the equations: a few simulations are evidence, not their ground."""
+    title, kind = "Error figures against errors", report.outputs[0].figure_kind
+    proved = (
+        "A bound is proved against the discrete model: no error of it may lie above its figure."
+        if kind == "bound"
+        else "An estimate follows the residual with a stability constant that is interpolated, not proved."
+    )
+    how = f"Points above the diagonal are errors that stayed below their figure. {proved}"
+    groups = held_out_groups(report)
+    if not groups:
+        nothing = missing("There are no held-out simulations yet.", f"locum run {report.path}")
+        return section("coverage", title, how, nothing)
+    drawn = [output for output in report.outputs if all(output.name in group.outputs for group in groups)]
+    figures = [_figure_against_error(output, groups) for output in drawn]
+    said = paragraph(
+        f"The figures come from the residual of the model's own equations and are not calibrated; "
+        f"{count(groups[0].simulations)} independent simulations show how they compare with measured errors."
+    )
+    return section("coverage", title, how, said, row_of(figures, "two"))
 
 
 def _claim(report: Report) -> str:

@@ -108,6 +108,7 @@ def _outputs(checked: CheckedSurrogate) -> tuple[content.Output, ...]:
             norm=output.norm,
             relative=output.measure == "relative",
             tolerance=checked.decisive.get(name),
+            figure_kind=output.kind,
         )
         for name, output in checked.calibration.outputs.items()
     )

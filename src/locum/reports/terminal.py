@@ -177,7 +177,7 @@ def status_table(document: Document) -> RenderableType:
             f"{count(simulations['done'])} done, {count(simulations['failed'])} failed, "
             + ("no limit" if simulations["budget"] is None else f"budget {count(simulations['budget'])}"),
         ),
-        ("coverage", _coverage(coverage)),
+        ("coverage", _coverage(coverage, (document.get("error_figure") or {}).get("kind"))),
         ("champion", "none yet" if document.get("champion") is None else f"version {document['champion']}"),
     ]
     if document.get("advice"):
@@ -216,7 +216,9 @@ def _within(document: Document) -> str:
     return f"{swept}, at least {percentage(proved)} of the distribution at {confidence} ({required})"
 
 
-def _coverage(coverage: Document) -> str:
+def _coverage(coverage: Document, kind: str | None = None) -> str:
+    if kind in ("bound", "estimate"):
+        return f"{kind} from the model's equations, not calibrated"
     claimed = coverage.get("claimed")
     if claimed is None:
         return "none claimed yet"

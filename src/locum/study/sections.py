@@ -199,23 +199,28 @@ class Calibration(Section):
 
     simulations: AutoCount = None
     """auto takes a third of the budget, between what the confidence needs (19 for 95 %) and 100. The more
-    there are, the less the true coverage scatters around the claim: by 0.05 with 19, by 0.02 with 100."""
+    there are, the less the true coverage scatters around the claim: by 0.05 with 19, by 0.02 with 100. A
+    projected surrogate needs none: auto takes 10, which only show how its figures compare with the truth."""
 
 
 class Design(Section):
     """Where the loop starts and how fast it goes."""
 
     initial: AutoPair = None
-    """Simulations of the first design; auto takes 5 for each parameter, and at least 10."""
+    """Simulations of the first design; auto takes 5 for each parameter, and at least 10. A projected
+    surrogate starts with one for each parameter and two more, and at least one for each worker."""
     batch: AutoCount = None
-    """Simulations a round; auto takes a sixth of what trains already, a whole number for each worker."""
+    """Simulations a round; auto takes a sixth of what trains already, a whole number for each worker. For a
+    projected surrogate it takes one for each worker."""
 
 
 class Methods(Section):
     """How things are done; all of it may be left to auto."""
 
-    surrogate: Literal["auto", "interpolated"] = "auto"
-    """interpolated: reduced basis and regression, from snapshots alone."""
+    surrogate: Literal["auto", "interpolated", "projected"] = "auto"
+    """interpolated: reduced basis and regression, from snapshots alone. projected: the model's own equations
+    on a reduced basis, with error bounds; for models that hand over their operators, when asked for. auto is
+    interpolated."""
     reduction: Reduction = Reduction()
     regression: Regression = Regression()
     calibration: Calibration = Calibration()

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _MOST_CALIBRATION = 100
 _LEAST_DESIGN = 10
 _DESIGN_PER_PARAMETER = 5
+_PROJECTED_CALIBRATION = 10
 _NUMBERS_DEPEND_ON = {"seed", "model", "parameters", "accuracy", "methods"}
 
 
@@ -105,6 +106,11 @@ class Study(Section):
         return self.storage.catalogue
 
     @property
+    def surrogate_kind(self) -> Literal["interpolated", "projected"]:
+        """Which kind of surrogate answers, ``auto`` resolved."""
+        return "projected" if self.methods.surrogate == "projected" else "interpolated"
+
+    @property
     def hash(self) -> str:
         """Of what the numbers depend on besides the model's code; not name, folder, budget or workers."""
         return self._hash_of(without=())
@@ -129,7 +135,9 @@ class Study(Section):
         The first design has 5 simulations for each parameter, and at least 10. Calibration takes a third of
         the budget, at least what the confidence needs for a finite error figure (19 at 95 %) and at most 100:
         with n simulations the coverage is a Beta variable around the claim, 0.05 wide with 19 and 0.02 with
-        100.
+        100. A projected surrogate starts with one simulation for each parameter and two more, at least one
+        for each worker, takes as many a round as there are workers, and has 10 that only show how its figures
+        compare with the truth.
 
         Parameters
         ----------
@@ -144,11 +152,26 @@ class Study(Section):
             A budget that does not reach for design and calibration, or too few calibration simulations for
             the confidence.
         """
+        design, budget = self.methods.design, self.budget.simulations
+        workers, batch = self.execution.workers or cores, design.batch
+        if self.surrogate_kind == "projected":
+            initial = design.initial or max(dimension + 2, workers)
+            calibration = self.methods.calibration.simulations or _PROJECTED_CALIBRATION
+            batch = batch or workers
+        else:
+            initial = design.initial or max(_LEAST_DESIGN, _DESIGN_PER_PARAMETER * dimension)
+            calibration = self._interpolated_calibration()
+        if budget is not None and initial + calibration > budget:
+            raise StudyError(
+                f"{self.path}: budget.simulations: {budget} are fewer than the first design ({initial}) and "
+                f"the calibration ({calibration}) need together; allow {initial + calibration} or more"
+            )
+        return Numbers(initial, calibration, batch, workers)
+
+    def _interpolated_calibration(self) -> int:
         from locum.errors.conformal import required_scores
 
-        needed = required_scores(self.accuracy.confidence)
-        design, budget = self.methods.design, self.budget.simulations
-        initial = design.initial or max(_LEAST_DESIGN, _DESIGN_PER_PARAMETER * dimension)
+        needed, budget = required_scores(self.accuracy.confidence), self.budget.simulations
         calibration = self.methods.calibration.simulations
         if calibration is None:
             affordable = _MOST_CALIBRATION if budget is None else budget // 3
@@ -158,12 +181,7 @@ class Study(Section):
                 f"{self.path}: methods.calibration.simulations: a confidence of {self.accuracy.confidence:g} "
                 f"needs at least {needed}, got {calibration}"
             )
-        if budget is not None and initial + calibration > budget:
-            raise StudyError(
-                f"{self.path}: budget.simulations: {budget} are fewer than the first design ({initial}) and "
-                f"the calibration ({calibration}) need together; allow {initial + calibration} or more"
-            )
-        return Numbers(initial, calibration, design.batch, self.execution.workers or cores)
+        return calibration
 
     def space(self, model: HighFidelityModel) -> ParameterSpace:
         """The model's parameter space, narrowed as the study says.

@@ -1,0 +1,159 @@
+"""Projected surrogates in a study: which models have them, and how one is made of stored simulations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from locum.arrays import Array
+from locum.exceptions import ModelError, StudyError
+from locum.highfidelity import (
+    HasAffineOperators,
+    HasCoefficientExpressions,
+    HasCoercivityBound,
+    HasInnerProduct,
+    HasOperators,
+    HasOutputFunctionals,
+    HasTimeStepping,
+    HighFidelityModel,
+    check_capabilities,
+    field_names,
+    quantity_names,
+)
+from locum.parameters import ParameterSpace
+from locum.study import Study
+from locum.surrogates import Description, ProjectedSurrogate
+
+if TYPE_CHECKING:
+    from locum.surrogates.projection_training import AffineProblem
+
+
+def refuse_unsuitable(study: Study, model: HighFidelityModel) -> None:
+    """Refuse a study that asks a projected surrogate of a model without what that needs; nothing is run.
+
+    Raises
+    ------
+    StudyError
+        What the model lacks, in one sentence.
+    """
+    if study.surrogate_kind != "projected":
+        return
+    if isinstance(model, HasTimeStepping):
+        raise _refusal(study, model, "evolves in time, and only steady models are projected")
+    if not isinstance(model, HasInnerProduct):
+        raise _refusal(study, model, "has no inner_product, in which errors are bounded")
+    if isinstance(model, HasAffineOperators):
+        if not isinstance(model, HasCoefficientExpressions):
+            raise _refusal(study, model, "has no coefficient_expressions, without which nothing can be saved")
+    elif not isinstance(model, HasOperators):
+        raise _refusal(study, model, "hands over no operators (affine_operators or operators)")
+
+
+def check_promises(study: Study, model: HighFidelityModel) -> None:
+    """Check that a model is what it says, by a few simulations of it.
+
+    Raises
+    ------
+    StudyError
+        A field or a quantity of interest that the equations do not give.
+    ModelError
+        A promise that is not kept, or a simulation that fails.
+    """
+    try:
+        check_capabilities(model)
+        values = model.parameters.unwarp(np.full((1, model.parameters.dimension), 0.5))[0]
+        given = model.simulate(dict(zip(model.parameters.names, values.tolist(), strict=True)))
+    except ModelError as error:
+        raise ModelError(f"{study.path}: model: {error}") from error
+    except Exception as error:  # whatever a model of the user's raises
+        raise ModelError(f"{study.path}: model: {model.name}: the simulation failed: {error!r}") from error
+    declared = model.output_functionals() if isinstance(model, HasOutputFunctionals) else {}
+    for name in quantity_names(given):
+        if name not in declared:
+            raise _refusal(study, model, f"gives quantity {name!r}, which is none of its output_functionals")
+    solution: str = model.solution_field  # type: ignore[attr-defined]
+    for name in field_names(given):
+        if name != solution:
+            raise _refusal(study, model, f"gives field {name!r}, and its equations only {solution!r}")
+
+
+def problem_of(model: Any, space: ParameterSpace) -> AffineProblem:
+    """A model's equations as projection sees them, with a stability constant that can be saved.
+
+    Raises
+    ------
+    ModelError, FitError
+        A system that is not stable somewhere, or coefficients that cannot be separated.
+    """
+    from locum.surrogates.projection_training import affine_problem, proved_constant, separated_problem
+
+    if not isinstance(model, HasAffineOperators):
+        return separated_problem(model, space)
+    problem = affine_problem(model, space)
+    if isinstance(model, HasCoercivityBound):  # a function of the model's: code is not saved
+        stability = proved_constant(problem.system, problem.coefficients, space)
+        problem = replace(problem, stability=stability)
+    return problem
+
+
+def project(
+    problem: AffineProblem, description: Description, values: Array, snapshots: Array
+) -> ProjectedSurrogate:
+    """Project a model's equations onto simulations of it.
+
+    Where the operators are symmetric the same simulations serve the dual systems: exactly if the quantity is
+    a multiple of the load, and no worse than nothing otherwise.
+
+    Parameters
+    ----------
+    values
+        Parameter values of the simulations, shape (s, p).
+    snapshots
+        Their fields, shape (s, ...).
+
+    Raises
+    ------
+    ModelError
+        A field or quantity that the equations do not give.
+    """
+    from locum.reduction.projection import Projection
+    from locum.surrogates.projection_training import projected_surrogate
+
+    unknowns = problem.unknowns(snapshots)
+    projection = Projection.start(problem.system).extended(unknowns)
+    duals = {}
+    if all(_symmetric(matrix) for matrix in problem.system.matrices):
+        for name in description.quantities:
+            if name in problem.functionals:
+                adjoint = problem.system.adjoint(problem.functionals[name])
+                duals[name] = Projection.start(adjoint).extended(unknowns)
+    return projected_surrogate(problem, description, projection, values, duals)
+
+
+def projection_statistics(surrogate: ProjectedSurrogate) -> dict[str, Any]:
+    """What the report says of the basis; it has no spectrum."""
+    return {
+        name: {
+            "rank": surrogate.rank,
+            "method": "Gram-Schmidt on the simulations",
+            "truncation_error": 0.0,
+            "singular_values": [],
+            "outcome": f"projected, with a proved {surrogate.figure_kind}"
+            if surrogate.figure_kind == "bound"
+            else "projected, with an estimate",
+        }
+        for name in surrogate.description.fields
+    }
+
+
+def _symmetric(matrix: Any) -> bool:
+    return bool(abs(matrix - matrix.T).max() <= 1e-10 * abs(matrix).max())
+
+
+def _refusal(study: Study, model: HighFidelityModel, lack: str) -> StudyError:
+    return StudyError(
+        f"{study.path}: methods.surrogate: no projected surrogate can be made: model {model.name} {lack}; "
+        "ask for interpolated"
+    )

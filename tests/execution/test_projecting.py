@@ -1,0 +1,168 @@
+"""Projected surrogates in the closed loop: a small study, run as users run it; choosing; what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from locum.exceptions import ModelError, StudyError
+from locum.execution.checking import check
+from locum.execution.choosing import choose_values
+from locum.execution.projecting import check_promises, refuse_unsuitable
+from locum.execution.sampling import calibration_to_run, training_to_run
+from locum.execution.training import train
+from locum.execution.workspace import Workspace, open_workspace
+from locum.highfidelity import AdvectionDiffusion, HeatEquation, SelfHeating, ThermalBlock
+from locum.study import load_study
+from locum.surrogates import ProjectedSurrogate
+
+STUDY = {
+    "name": "block",
+    "seed": 5,
+    "model": {"kind": "thermal_block", "blocks": 2, "cells": 12},
+    "accuracy": {"tolerance": 1e-4, "quantities": {"mean_temperature": {"tolerance": 1e-6}}},
+    "budget": {"simulations": 60},
+    "methods": {"surrogate": "projected"},
+    "execution": {"workers": 2},
+    "storage": {"folder": "study"},
+}
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    path = tmp_path / "block.yaml"
+    path.write_text(yaml.safe_dump(STUDY), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def begun(study: Path, finish: Callable[..., None]) -> Iterator[Workspace]:
+    """The study after its first design and its independent simulations."""
+    with open_workspace(study, quiet=True) as work:
+        finish(work, training_to_run(work))
+        finish(work, calibration_to_run(work))
+        yield work
+
+
+def test_a_study_is_run_within_tolerance_with_a_bound(study, locum, locum_flow) -> None:
+    run = locum_flow("run", study, "--json", "--quiet")
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout)["decision"] == "within tolerance"
+    status = json.loads(locum("status", study, "--json").stdout)
+    assert status["verdict"] == "within tolerance"
+    assert status["simulations"]["done"] <= 10 + 24
+    assert status["error_figure"]["kind"] == "bound" and status["coverage"]["claimed"] is None
+    assert {output["error_figure"]["kind"] for output in status["outputs"].values()} == {"bound"}
+    assert "indicator" not in locum("status", study).stdout
+    values = {11: 0.2, 12: 0.9, 21: 0.4, 22: 0.3}
+    point = {f"conductivity_{place}": value for place, value in values.items()}
+    asked = [f"{name}={value}" for name, value in point.items()]
+    answer = json.loads(locum("query", study, *asked, "--json").stdout)
+    mean = answer["outputs"]["mean_temperature"]
+    truth = float(ThermalBlock(2, 12).simulate(point)["mean_temperature"])
+    assert (mean["error_kind"], mean["coverage"], mean["verdict"]) == ("bound", None, "within tolerance")
+    assert abs(mean["value"] - truth) <= mean["error_figure"] * abs(truth) + 1e-13
+    report = (study.parent / "study" / "report.html").read_text(encoding="utf-8")
+    assert "indicator" not in report and "Coverage claimed" not in report and "Seen to hold" in report
+    assert locum("report", study).returncode == 0
+
+
+def test_the_next_simulations_teach_what_those_that_run_do_not(begun: Workspace) -> None:
+    candidate = train(begun)
+    surrogate = candidate.checked.surrogate
+    assert isinstance(surrogate, ProjectedSurrogate) and surrogate.rank == 6
+    found = check(begun, candidate)
+    first = choose_values(begun, candidate, found)
+    assert first.shape == (2, 4)
+    assert all(row.tolist() in found.values.tolist() for row in first)
+    planned = begun.plan(first, "adaptive", 1)
+    running = {record.identity for record in planned}
+    second = choose_values(begun, candidate, found, running)
+    assert not set(map(tuple, first)) & set(map(tuple, second))
+
+
+def test_a_batch_is_no_larger_than_the_budget_allows(begun: Workspace, study: Path) -> None:
+    candidate = train(begun)
+    found = check(begun, candidate)
+    for budget, size in ((17, 1), (16, 0)):
+        work = replace(begun, study=load_study(study, [f"budget.simulations={budget}"]))
+        assert choose_values(work, candidate, found).shape == (size, 4)
+
+
+def test_simulations_held_back_do_not_train(begun: Workspace) -> None:
+    held_back = {begun.samples("design")[0].identity}
+    with pytest.raises(ModelError, match="at least 6"):
+        train(begun, held_back)
+
+
+def test_a_figure_is_of_its_samples_alone(begun: Workspace) -> None:
+    candidate = train(begun)
+    errors = candidate.checked.calibration.outputs["temperature"]
+    assert errors.kind == "bound" and errors.n == 10 and (errors.errors <= errors.indicators).all()
+    assert candidate.version.manifest["statistics"]["temperature"]["rank"] == 6
+    assert train(begun).version.number == candidate.version.number
+
+
+def test_a_black_box_cannot_be_projected(wave_study, refused, tmp_path) -> None:
+    path = wave_study(methods={"surrogate": "projected"})
+    assert "methods.surrogate: no projected surrogate can be made" in refused("run", path)
+    assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.parametrize("model", [SelfHeating(cells=8), HeatEquation()])
+def test_a_model_that_lacks_something_is_refused(study, model) -> None:
+    with pytest.raises(StudyError, match=r"methods\.surrogate: no projected surrogate can be made: model "):
+        refuse_unsuitable(load_study(study), model)
+    refuse_unsuitable(load_study(study, ["methods.surrogate=auto"]), model)
+
+
+class TwiceAsHot(ThermalBlock):
+    """Its operators are not those of its simulation."""
+
+    def simulate(self, parameters):
+        dataset = super().simulate(parameters)
+        return dataset.assign(temperature=2 * dataset["temperature"])
+
+
+class Silent(ThermalBlock):
+    """It does not say that its quantity is a functional."""
+
+    def output_functionals(self):
+        return {}
+
+
+class Broken(ThermalBlock):
+    """Its simulation fails."""
+
+    def simulate(self, parameters):
+        raise FloatingPointError("diverged")
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "sentence"),
+    [
+        (TwiceAsHot(2, 4), ModelError, "operators and simulation differ"),
+        (Silent(2, 4), StudyError, "'mean_temperature', which is none of its output_functionals"),
+        (Broken(2, 4), ModelError, "the simulation failed: FloatingPointError"),
+    ],
+)
+def test_promises_that_are_not_kept_are_found_before_the_study_starts(study, model, error, sentence) -> None:
+    with pytest.raises(error, match=sentence):
+        check_promises(load_study(study), model)
+
+
+def test_an_assembled_system_is_suitable(study) -> None:
+    refuse_unsuitable(load_study(study), AdvectionDiffusion(cells=4))
+
+
+def test_the_figures_of_a_study_fall_with_its_simulations(begun: Workspace, finish) -> None:
+    before = check(begun, candidate := train(begun))
+    finish(begun, begun.plan(choose_values(begun, candidate, before), "adaptive", 1))
+    after = check(begun, train(begun))
+    assert np.median(after.figures["temperature"]) < np.median(before.figures["temperature"])
