@@ -71,6 +71,9 @@ def test_a_study_is_run_within_tolerance_with_a_bound(study, locum, locum_flow) 
     report = (study.parent / "study" / "report.html").read_text(encoding="utf-8")
     assert "indicator" not in report and "Coverage claimed" not in report and "Seen to hold" in report
     assert locum("report", study).returncode == 0
+    audit = json.loads(locum("audit", study, "-n", 5, "--json", "-q").stdout)
+    for output in audit["outputs"].values():  # a bound claims to hold always
+        assert (output["claimed"], output["observed"]["share"], output["expected"]) == (1.0, 1.0, None)
 
 
 def test_the_next_simulations_teach_what_those_that_run_do_not(begun: Workspace) -> None:

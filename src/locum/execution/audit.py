@@ -59,13 +59,14 @@ def compare(work: Workspace, candidate: Candidate, records: Sequence[SampleRecor
     truth = truth_of(work, records)
     prediction = checked.predict(truth.values)
     measures = {name: output.measure for name, output in checked.calibration.outputs.items()}
+    kind = checked.surrogate.figure_kind
     report = audit_report(
-        work.study.accuracy.confidence,
+        1.0 if kind == "bound" else work.study.accuracy.confidence,  # a bound claims to hold always
         measured_errors(checked.surrogate, truth, measures).total,
         {name: prediction.figure(name) for name in checked.description.outputs},
         checked.decisive,
         prediction.verdict,
-        calibrated_on=candidate.version.manifest["calibration"],
+        calibrated_on=candidate.version.manifest["calibration"] if kind == "indicator" else None,
     )
     return report.to_dict()
 

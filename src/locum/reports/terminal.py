@@ -92,17 +92,15 @@ def print_audit(document: Document, file: TextIO | None = None) -> None:
     facts = [
         ("audited", f"version {document['version']} with {count(document['simulations'])} fresh simulations"),
         ("failed", count(document["failed"])),
-        ("a claim that is right", _expected(expected, confidence)),
+        *([("a claim that is right", _expected(expected, confidence))] if expected else []),
         ("marked within tolerance", f"{within['count']} of {within['n']} answers"),
         ("silent misses", f"{missed['count']} of those ({percentage(low)} to {percentage(high)})"),
     ]
     show(Group(_table(headers, rows, numbers=(1, 2, 3)), Text(), _facts(facts)), file)
 
 
-def _expected(span: list[float] | None, confidence: str) -> str:
+def _expected(span: list[float], confidence: str) -> str:
     """What an audit observes of a right claim that rests on finitely many calibration simulations."""
-    if span is None:
-        return "–"
     return f"is observed between {percentage(span[0])} and {percentage(span[1])} in {confidence} of audits"
 
 
