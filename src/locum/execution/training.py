@@ -42,8 +42,8 @@ class Fitted:
 
 
 def fit(work: Workspace, held_back: Collection[str] = ()) -> Fitted:
-    """Train on all training samples but those held back, the kind that the study asks for; calibration may
-    still run.
+    """Train on all training samples but those held back, the kind that the study gets; calibration may still
+    run.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def fit(work: Workspace, held_back: Collection[str] = ()) -> Fitted:
     require_enough(work, held_back)
     started = time.perf_counter()
     training = training_samples(work, held_back)
-    fitted = _projected if work.study.surrogate_kind == "projected" else _interpolated
+    fitted = _projected if work.choice.kind == "projected" else _interpolated
     surrogate, statistics = fitted(work, training)
     return Fitted(surrogate, statistics, _identities(training), time.perf_counter() - started)
 
