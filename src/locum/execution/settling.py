@@ -7,13 +7,11 @@ the model, whatever its surrogate, so that the check costs none. What was found 
 
 from __future__ import annotations
 
-import numpy as np
-
 from locum.exceptions import FitError, ModelError
-from locum.execution.projecting import lacking_outputs, project
+from locum.execution.projecting import lacking_outputs
 from locum.execution.sampling import first_draws
 from locum.execution.surrogate_choice import SurrogateChoice, chosen, foreseen
-from locum.execution.training import description
+from locum.execution.training import projected_on
 from locum.execution.workspace import Workspace
 from locum.highfidelity import check_simulated
 from locum.snapshots import SampleRecord
@@ -48,7 +46,20 @@ def settled(work: Workspace) -> SurrogateChoice:
 
 
 def _lack(work: Workspace) -> str | None:
-    """What simulations show to be lacking; a model that breaks its word is refused."""
+    """What simulations show to be lacking."""
+    records = checked_draws(work)
+    layout = work.store.layout(work.model.version)
+    return lacking_outputs(work.model, layout.fields, layout.quantities) or _unreachable(work, records)
+
+
+def checked_draws(work: Workspace) -> list[SampleRecord]:
+    """Simulate the first draws and compare them with the equations that the model hands over.
+
+    Raises
+    ------
+    ModelError
+        A model that does not solve its own equations, or no simulation that succeeds.
+    """
     work.progress.phase("checking the model's equations")
     dimension = work.space.dimension
     records = first_draws(work, min(CHECKED, work.study.resolved(dimension, kind="projected").calibration))
@@ -61,19 +72,16 @@ def _lack(work: Workspace) -> str | None:
             f"{work.study.path}: model: {error}; correct the model, or ask for methods.surrogate: "
             "interpolated"
         ) from error
-    layout = work.store.layout(work.model.version)
-    return lacking_outputs(work.model, layout.fields, layout.quantities) or _unreachable(work, records)
+    return records
 
 
 def _unreachable(work: Workspace, records: list[SampleRecord]) -> str | None:
     """Why no projected surrogate would come within tolerance: one made of simulations is asked for these."""
     try:
-        field = work.problem.field
-        snapshots = np.concatenate(list(work.store.blocks(field, records)()))
-        surrogate = project(work.problem, description(work), work.values(records), snapshots)
+        surrogate = projected_on(work, records)
     except (FitError, ModelError) as error:
         return f"hands over equations that cannot be projected ({error})"
-    described = surrogate.description
+    described, field = surrogate.description, work.problem.field
     figure = float(surrogate.field_indicator(field, work.values(records)).max())
     tolerance = work.study.tolerances(described.fields, described.quantities)[field].value
     if figure <= tolerance:

@@ -22,6 +22,7 @@ from locum.surrogates import (
     Description,
     FieldData,
     InterpolatedSurrogate,
+    ProjectedSurrogate,
     Surrogate,
     Trained,
     TrainingData,
@@ -67,10 +68,20 @@ def _interpolated(work: Workspace, training: Sequence[SampleRecord]) -> tuple[Su
 
 
 def _projected(work: Workspace, training: Sequence[SampleRecord]) -> tuple[Surrogate, dict[str, Any]]:
-    blocks = work.store.blocks(work.problem.field, training)
-    snapshots = np.concatenate(list(blocks()))
-    surrogate = project(work.problem, description(work), work.values(training), snapshots)
+    surrogate = projected_on(work, training)
     return surrogate, projection_statistics(surrogate)
+
+
+def projected_on(work: Workspace, records: Sequence[SampleRecord]) -> ProjectedSurrogate:
+    """The model's equations on the span of simulations, not calibrated.
+
+    Raises
+    ------
+    ModelError, FitError
+        Equations that cannot be projected, or that do not give an output.
+    """
+    snapshots = np.concatenate(list(work.store.blocks(work.problem.field, records)()))
+    return project(work.problem, description(work), work.values(records), snapshots)
 
 
 def train(work: Workspace, held_back: Collection[str] = (), fitted: Fitted | None = None) -> Candidate:
