@@ -45,7 +45,7 @@ class CertifiedSolution:
     @cached_property
     def absolute(self) -> Array:
         """||u - u_n||_X is at most this, shape (m,); infinite where no constant is known."""
-        return _quotient(self.residual_norms, self.stability)
+        return quotient(self.residual_norms, self.stability)
 
     @cached_property
     def norms(self) -> Array:
@@ -58,11 +58,11 @@ class CertifiedSolution:
 
         From ||u|| >= ||u_n|| - ||u - u_n||.
         """
-        return _quotient(self.absolute, self.norms - self.absolute)
+        return quotient(self.absolute, self.norms - self.absolute)
 
 
-def _quotient(upper: Array, lower: Array) -> Array:
-    """``upper / lower`` where ``lower`` is positive, else infinite."""
+def quotient(upper: Array, lower: Array) -> Array:
+    """``upper / lower`` (m,) where ``lower`` is positive, else infinite."""
     return np.asarray(np.divide(upper, lower, out=np.full(len(upper), np.inf), where=lower > 0))
 
 
