@@ -28,6 +28,9 @@ class Heated:
         self.free = self.model.free_nodes()
         product = InnerProduct(self.model.inner_product("temperature")[self.free][:, self.free])
         matrices, vectors = self.model.affine_operators()
+        self.load = vectors[0]
+        self.bump = np.zeros(len(self.free))
+        self.bump[100] = 1.0
         self.evolved = evolution(
             (*matrices, *added),
             np.stack(vectors),
@@ -36,6 +39,7 @@ class Heated:
             self.model.initial_value(),
             self.model.time_grid(),
             stepped_with or implicitness,
+            np.stack([vectors[0], self.bump]),
         )
         self.simulated = 0
 
@@ -102,12 +106,36 @@ def test_the_bound_holds_for_steps_of_different_lengths(heated, implicitness):
     evolved = replace(heated.evolved, times=times, implicitness=implicitness)
     projection = heated.greedy(tolerance=0.2, budget=10).projection
     fresh = heated.sample(10, 6)
-    found = evolution_model(evolved, projection, heated.model.affine_coefficients, STABILITY).evolve(fresh)
+    model = evolution_model(evolved, projection, heated.model.affine_coefficients, STABILITY)
+    found = model.evolve(fresh)
     for row, value in enumerate(fresh):
         truth = stepped(evolved, value)
         errors = evolved.system.inner_product.norms(truth - found.coordinates[row] @ projection.basis)
         assert np.sqrt(trapezoid_weights(times) @ errors**2) <= found.absolute[row]
         assert (errors <= found.nodal[row]).all()
+        outputs = evolved.functionals @ truth[-1]
+        assert (
+            np.abs(model.outputs(value[None])[0] - outputs) <= model.solve(value[None]).output_errors
+        ).all()
+
+
+@pytest.mark.parametrize("implicitness", [1.0, 0.5])
+def test_outputs_at_the_end_lie_within_their_bounds(implicitness):
+    """The mean, whose functional is the load, and the value at one node; with and without duals."""
+    heated = Heated(implicitness)
+    result = heated.greedy(tolerance=0.1, budget=30)
+    model = evolution_model(heated.evolved, result.projection, heated.model.affine_coefficients, STABILITY)
+    assert model.symmetric
+    fresh = heated.sample(40, 8)
+    truth = np.stack([heated.simulate(value)[-1] for value in fresh]) @ heated.evolved.functionals.T
+    medians = []
+    for each in (model, replace(model, symmetric=False)):
+        found = each.solve(fresh)
+        errors = np.abs(found.outputs - truth)
+        assert (errors <= found.output_errors).all()
+        medians.append(np.median(found.output_errors, axis=0))
+        print(np.median(errors, axis=0), medians[-1])
+    assert (medians[0] <= medians[1]).all() and medians[0][0] < 0.1 * medians[1][0]
 
 
 def stepped(evolved, value):
@@ -132,8 +160,10 @@ def test_many_are_solved_in_blocks_as_few_are_at_once(heated, monkeypatch):
     again = model.solve(values)
     for one, other in zip(found, again, strict=True):
         assert one == pytest.approx(other, rel=1e-9)
-    assert found.final == pytest.approx(whole.coordinates[:, -1], rel=1e-9, abs=1e-12)
-    assert model.final(values) == pytest.approx(found.final, rel=1e-9, abs=1e-12)
+    assert found.outputs == pytest.approx(
+        whole.coordinates[:, -1] @ projection.basis @ np.stack([heated.load, heated.bump]).T, rel=1e-9
+    )
+    assert model.outputs(values) == pytest.approx(found.outputs, rel=1e-9)
     assert model.residual_directions(values) == pytest.approx(directions, rel=1e-9, abs=1e-12)
 
 

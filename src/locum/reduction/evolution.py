@@ -1,41 +1,11 @@
-"""Reduced models of M du/dt + A(mu) u = f(mu), with a bound of their trajectories over space and time.
+"""Reduced models of M du/dt + A(mu) u = f(mu), stepped in time as the model itself is.
 
-The one-step scheme with implicitness theta (1: implicit Euler, 1/2: Crank-Nicolson) is projected as it
-stands: the mass matrix is one more term of the affine system, and the residual of step k
+The one-step scheme is projected as it stands: the mass matrix is one more term of the affine system, and
+outputs at the end are further right-hand sides. Its residuals are measured by the same orthonormal
+representatives as those of steady systems; :mod:`locum.reduction.evolution_bounds` makes them bounds.
 
-    r_k = f - M (u_k - u_{k-1}) / dt_k - A (theta u_k + (1 - theta) u_{k-1})
-
-is measured by the same orthonormal representatives. Errors e_k are those against the *same scheme
-unreduced*; that of the time step itself is not in them. The basis holds u_0, so that e_0 = 0. They solve
-
-    M (e_k - e_{k-1}) / dt_k + A e_k^t = r_k,    e_k^t = theta e_k + (1 - theta) e_{k-1}.
-
-*Energy.* Tested with e_k^t, with a coercivity constant alpha and for every theta in [1/2, 1],
-
-    ||e_k||_M^2 + sum_{j<=k} alpha dt_j ||e_j^t||_X^2 <= sum_{j<=k} dt_j ||r_j||_{X^-1}^2 / alpha
-
-(Grepl and Patera, ESAIM M2AN 39, 2005; Haasdonk and Ohlberger, ESAIM M2AN 42, 2008).
-
-*The study's norm* is ||e||^2 = sum_k w_k ||e_k||_X^2 with the weights of the trapezoidal rule over the saved
-times, divided by the horizon. For implicit Euler e_k^t = e_k, and the partial sums of dt_j ||e_j||_X^2 are at
-most those of b_j = dt_j ||r_j||_{X^-1}^2 / alpha^2; summed by parts, with c_j = w_j / dt_j,
-
-    ||e||^2 <= sum_j b_j max_{i>=j} c_i.
-
-For theta < 1 the energy controls e^t alone, which says nothing of errors that change sign at every step. For
-*symmetric* A, where A >= alpha X, the equation is tested with e_k - e_{k-1} instead. In the norm of A,
-
-    ||e_k||_A^2 - ||e_{k-1}||_A^2 <= 2 r_k . (e_k - e_{k-1}),
-
-and summation by parts moves the differences to the residuals: with bounds E_j of ||e_j||_A,
-
-    ||e_k||_A^2 <= 2 ||r_k||_{A^-1} ||e_k||_A + 2 s_k,    s_k = sum_{j<k} ||r_{j+1} - r_j||_{A^-1} E_j,
-    E_k = ||r_k||_{A^-1} + sqrt(||r_k||_{A^-1}^2 + 2 s_k),    ||e_k||_X <= E_k / sqrt(alpha),
-
-with ||r||_{A^-1} <= ||r||_{X^-1} / sqrt(alpha). It bounds every saved time by itself, and exceeds the error
-about tenfold where the energy exceeds it twofold. Long horizons make both pessimistic.
-
-Shapes: m parameter values, K steps, n basis vectors, k residual directions, Q matrices without the mass.
+Shapes: m parameter values, K steps, n basis vectors, d residual directions, Q matrices without the mass, P
+right-hand sides, o outputs.
 """
 
 from __future__ import annotations
@@ -43,16 +13,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.sparse.linalg import splu
 
 from locum.arrays import Array
 from locum.exceptions import ModelError
 from locum.reduction.affine_system import AffineSystem
-from locum.reduction.certified import Coefficients, quotient
+from locum.reduction.certified import Coefficients
 from locum.reduction.definiteness import is_symmetric
+from locum.reduction.evolution_bounds import EvolutionSolution
 from locum.reduction.inner_product import InnerProduct
 from locum.reduction.pod import pod
 from locum.reduction.projection import Projection, ReducedSystem
@@ -63,16 +35,19 @@ _BLOCK_NUMBERS = 1 << 20  # numbers of one block of trajectories and residuals
 _WINDOWS = 8  # of time, over which residuals are averaged where only their directions count
 _EQUAL = 1e-9  # relative: steps that differ by less are the same step, rounded
 _OUTSIDE = 1e-10  # relative: what the basis may miss of the initial value
+_ROUNDING = 64 * float(np.finfo(np.float64).eps)  # of a sum of a few dozen terms, relative to their sizes
 
 
 @dataclass(frozen=True, eq=False)
 class Evolution:
-    """An affine system stepped in time.
+    """An affine system stepped in time, with outputs at the last time.
 
     Parameters
     ----------
     system
-        A_q and then M as its matrices, f_p as its vectors.
+        A_q and then M as its matrices; f_p and then the output functionals as its vectors.
+    functionals
+        l_i with outputs l_i . u_K, shape (o, N).
     initial
         u_0, shape (N,).
     times
@@ -82,6 +57,7 @@ class Evolution:
     """
 
     system: AffineSystem
+    functionals: Array
     initial: Array
     times: Array
     implicitness: float
@@ -91,10 +67,20 @@ class Evolution:
         """M, sparse (N, N)."""
         return self.system.matrices[-1]
 
+    @cached_property
+    def symmetric(self) -> bool:
+        """Whether all A_q are, so that dual solutions solve the same system."""
+        return all(is_symmetric(matrix) for matrix in self.system.matrices)
+
     def start(self) -> Projection:
         """The projection onto the initial value alone, from which bases grow."""
         projection = Projection.start(self.system)
         return projection.extended(self.initial[None]) if self.initial.any() else projection
+
+    def mass_norms(self) -> Array:
+        """||l_i||_{M^-1}, shape (o,)."""
+        solved = splu(sp.csc_matrix(self.mass)).solve(np.ascontiguousarray(self.functionals.T))
+        return np.asarray(np.sqrt(np.einsum("on,no->o", self.functionals, solved)))
 
 
 def evolution(
@@ -105,8 +91,9 @@ def evolution(
     initial: Array,
     times: Array,
     implicitness: float,
+    functionals: Array | None = None,
 ) -> Evolution:
-    """Put the parts together: A_q (N, N), f_p (P, N), M (N, N), X, u_0 (N,), times (K + 1,) and theta.
+    """Put the parts together: A_q, M (N, N), f_p (P, N), X, u_0 (N,), times (K + 1,), theta, l_i (o, N).
 
     Raises
     ------
@@ -115,13 +102,18 @@ def evolution(
     """
     if not 0.5 <= implicitness <= 1.0:
         raise ModelError(f"implicitness must lie between 0.5 and 1, got {implicitness:g}")
-    if implicitness < 1.0 and not all(is_symmetric(matrix) for matrix in matrices):
+    if functionals is None:
+        functionals = np.empty((0, len(initial)))
+    system = AffineSystem(
+        (*matrices, sp.csr_array(mass)), np.concatenate([vectors, functionals]), inner_product
+    )
+    evolved = Evolution(system, functionals, initial, times, implicitness)
+    if implicitness < 1.0 and not evolved.symmetric:
         raise ModelError(
             f"with implicitness {implicitness:g} the bound needs symmetric operators, and these are not; "
             "step with implicit Euler (1)"
         )
-    system = AffineSystem((*matrices, sp.csr_array(mass)), vectors, inner_product)
-    return Evolution(system, initial, times, implicitness)
+    return evolved
 
 
 def trajectory_modes(
@@ -144,104 +136,21 @@ def trajectory_modes(
     return found.vectors
 
 
-@dataclass(frozen=True, eq=False)
-class EvolutionSolution:
-    """Reduced trajectories with what is known of their errors.
-
-    Parameters
-    ----------
-    coordinates
-        Shape (m, K + 1, n), in an X-orthonormal basis.
-    residual_norms
-        ||r_k||_{X^-1}, shape (m, K).
-    residual_changes
-        ||r_{k+1} - r_k||_{X^-1}, shape (m, K - 1).
-    stability
-        alpha, shape (m,).
-    times, implicitness
-        Of the scheme.
-    """
-
-    coordinates: Array
-    residual_norms: Array
-    residual_changes: Array
-    stability: Array
-    times: Array
-    implicitness: float
-
-    @cached_property
-    def energy(self) -> Array:
-        """Bound on the root of ||e_k||_M^2 + sum_{j<=k} alpha dt_j ||e_j^t||_X^2, shape (m, K + 1).
-
-        Infinite where no constant is known.
-        """
-        return self._known(np.sqrt(np.cumsum(self._increments, axis=1)))
-
-    @cached_property
-    def nodal(self) -> Array:
-        """Bound on ||e_k||_X at every time, for symmetric operators: shape (m, K + 1)."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            norms, changes = (
-                part / np.sqrt(self.stability)[:, None]
-                for part in (self.residual_norms, self.residual_changes)
-            )
-            energies = np.empty_like(norms)
-            moved = np.zeros(len(norms))
-            for k in range(norms.shape[1]):
-                if k:
-                    moved = moved + changes[:, k - 1] * energies[:, k - 1]
-                energies[:, k] = norms[:, k] + np.sqrt(norms[:, k] ** 2 + 2.0 * moved)
-            return self._known(energies / np.sqrt(self.stability)[:, None])
-
-    @cached_property
-    def absolute(self) -> Array:
-        """Bound on the error over space and time, in the study's norm: shape (m,)."""
-        weights = trapezoid_weights(self.times)
-        if self.implicitness < 1.0:
-            return np.asarray(np.sqrt(self.nodal**2 @ weights))
-        shares = weights[1:] / np.diff(self.times)
-        largest = np.maximum.accumulate(shares[::-1])[::-1]
-        return quotient(np.sqrt(self._increments @ largest), np.sqrt(np.maximum(self.stability, 0.0)))
-
-    @cached_property
-    def norms(self) -> Array:
-        """Norms of the reduced trajectories over space and time, shape (m,)."""
-        squares = np.einsum("mkn,mkn->mk", self.coordinates, self.coordinates)
-        return np.asarray(np.sqrt(squares @ trapezoid_weights(self.times)))
-
-    @cached_property
-    def relative(self) -> Array:
-        """Bound on the relative error over space and time (m,); infinite where the truth may vanish."""
-        return quotient(self.absolute, self.norms - self.absolute)
-
-    @cached_property
-    def _increments(self) -> Array:
-        """dt_k ||r_k||^2 / alpha, shape (m, K)."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found = np.diff(self.times) * self.residual_norms**2 / self.stability[:, None]
-        return np.where(self.stability[:, None] > 0, found, np.inf)
-
-    def _known(self, after: Array) -> Array:
-        """Zero at the start, then bounds (m, K) where a constant is known."""
-        found = np.concatenate([np.zeros((len(after), 1)), after], axis=1)
-        return np.where(self.stability[:, None] > 0, found, np.inf)
-
-
 class EvolutionSummary(NamedTuple):
     """What is left of many trajectories.
 
     Attributes
     ----------
-    final
-        Coordinates at the last time, shape (m, n).
-    final_error
-        Bound on ||e_K||_M, shape (m,).
+    outputs
+        At the last time, shape (m, o).
+    output_errors
+        Bounds on their errors, shape (m, o).
     absolute, norms, relative
         As in :class:`EvolutionSolution`, shape (m,).
     """
 
-    final: Array
-    final_error: Array
+    outputs: Array
+    output_errors: Array
     absolute: Array
     norms: Array
     relative: Array
@@ -254,15 +163,19 @@ class EvolutionModel:
     Parameters
     ----------
     reduced
-        Projection of the system with the mass as its last matrix.
+        Projection of the system: the mass is its last matrix, and output functionals are its last vectors.
     coefficients
-        theta and phi of the parameters, without the mass.
+        theta and phi of the parameters, without mass and functionals.
     stability
         Lower bound on the coercivity constant of A(mu).
     initial
         Coordinates of u_0, shape (n,).
     times, implicitness
         Of the scheme.
+    mass_norms
+        ||l_i||_{M^-1} of the output functionals, shape (o,).
+    symmetric
+        Whether the operators are, so that the reduced space serves dual solutions.
     """
 
     reduced: ReducedSystem
@@ -271,6 +184,13 @@ class EvolutionModel:
     initial: Array
     times: Array
     implicitness: float
+    mass_norms: Array
+    symmetric: bool
+
+    @property
+    def kind(self) -> Literal["bound", "estimate"]:
+        """``bound`` where the stability constant is proved."""
+        return "bound" if self.stability.proved else "estimate"
 
     def trajectories(self, values: Array) -> Array:
         """Reduced coordinates (m, K + 1, n) for parameter values (m, p).
@@ -280,20 +200,12 @@ class EvolutionModel:
         numpy.linalg.LinAlgError
             A step's reduced matrix is singular.
         """
-        theta, phi = self.coefficients(values)
-        found = np.empty((len(values), len(self.times), self.reduced.rank))
-        found[:, 0] = self.initial
-        step = np.inf
-        for k, new in enumerate(np.diff(self.times)):
-            if abs(new - step) > _EQUAL * new:
-                step, (advance, load) = new, self._propagator(theta, phi, new)
-            found[:, k + 1] = (advance @ found[:, k, :, None])[..., 0] + load
-        return found
+        return self._trajectories(*self.coefficients(values))
 
     def evolve(self, values: Array) -> EvolutionSolution:
         """Whole trajectories with their residuals, for few parameter values (m, p)."""
-        found = self.trajectories(values)
         theta, phi = self.coefficients(values)
+        found = self._trajectories(theta, phi)
         residuals = self._residuals(theta, phi, found)
         return EvolutionSolution(
             found,
@@ -309,12 +221,13 @@ class EvolutionModel:
         parts = [self._summary(values[rows]) for rows in self.blocks(len(values))]
         return EvolutionSummary(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
-    def final(self, values: Array) -> Array:
-        """Coordinates at the last time, shape (m, n): what quantities of interest are made of."""
-        return np.concatenate([self.trajectories(values[rows])[:, -1] for rows in self.blocks(len(values))])
+    def outputs(self, values: Array) -> Array:
+        """Outputs at the last time, shape (m, o), without their figures."""
+        parts = [self.trajectories(values[rows])[:, -1] for rows in self.blocks(len(values))]
+        return np.concatenate(parts) @ self._functionals.T
 
     def residual_directions(self, values: Array) -> Array:
-        """Residuals in coordinates of their orthonormal basis, averaged over windows of time: (m, 8 k).
+        """Residuals in coordinates of their orthonormal basis, averaged over windows of time: (m, 8 d).
 
         For choosing several parameters at once: what one has in common with others.
         """
@@ -323,7 +236,7 @@ class EvolutionModel:
         parts = []
         for rows in self.blocks(len(values)):
             theta, phi = self.coefficients(values[rows])
-            residuals = self._residuals(theta, phi, self.trajectories(values[rows]))
+            residuals = self._residuals(theta, phi, self._trajectories(theta, phi))
             means = [
                 np.einsum("k,mkd->md", steps[window], residuals[:, window]) / np.sqrt(steps[window].sum())
                 for window in windows
@@ -338,33 +251,74 @@ class EvolutionModel:
         step = max(1, _BLOCK_NUMBERS // max(numbers, 1))
         return (slice(first, first + step) for first in range(0, max(count, 1), step))
 
+    @property
+    def _functionals(self) -> Array:
+        """V l_i, shape (o, n)."""
+        return self.reduced.vectors[len(self.reduced.vectors) - len(self.mass_norms) :]
+
     def _summary(self, values: Array) -> EvolutionSummary:
         found = self.evolve(values)
+        theta = self.coefficients(values)[0]
+        final = found.coordinates[:, -1]
+        errors = np.empty((len(values), len(self.mass_norms)))
+        for output, mass_norm in enumerate(self.mass_norms):
+            dual = self._dual_residual_norms(theta, output) if self.symmetric else None
+            errors[:, output] = found.output_errors(float(mass_norm), dual)
+        errors += _ROUNDING * (np.abs(final) @ np.abs(self._functionals).T)
         return EvolutionSummary(
-            found.coordinates[:, -1], found.energy[:, -1], found.absolute, found.norms, found.relative
+            final @ self._functionals.T, errors, found.absolute, found.norms, found.relative
         )
 
+    def _trajectories(self, theta: Array, phi: Array) -> Array:
+        found = np.empty((len(theta), len(self.times), self.reduced.rank))
+        found[:, 0] = self.initial
+        load = (phi @ self.reduced.vectors[: phi.shape[1]])[:, :, None]
+        step = np.inf
+        for k, new in enumerate(np.diff(self.times)):
+            if abs(new - step) > _EQUAL * new:
+                step, (ahead, behind) = new, self._operators(theta, new)
+                solved = np.linalg.solve(ahead, np.concatenate([behind, load], axis=2))
+            found[:, k + 1] = (solved[:, :, :-1] @ found[:, k, :, None])[..., 0] + solved[:, :, -1]
+        return found
+
     def _residuals(self, theta: Array, phi: Array, trajectories: Array) -> Array:
-        """Residuals as coordinates in their orthonormal basis, shape (m, K, k)."""
-        images = self.reduced.image_residuals
-        rank, _, directions = images.shape
+        """Residuals as coordinates in their orthonormal basis, shape (m, K, d)."""
         before, after = trajectories[:, :-1], trajectories[:, 1:]
         between = self.implicitness * after + (1.0 - self.implicitness) * before
         rates = (after - before) / np.diff(self.times)[:, None]
-        combined = theta @ images[:, :-1].transpose(1, 0, 2).reshape(theta.shape[1], -1)
-        found = -(between @ combined.reshape(len(theta), rank, directions))
-        found -= rates @ images[:, -1]
-        found += (phi @ self.reduced.load_residuals)[:, None]
-        return np.asarray(found)
+        loads = phi @ self.reduced.load_residuals[: phi.shape[1]]
+        return np.asarray(loads[:, None] - self._images(theta, between, rates))
 
-    def _propagator(self, theta: Array, phi: Array, step: float) -> tuple[Array, Array]:
-        """c_k = G c_{k-1} + g: G (m, n, n) and g (m, n), as long as the step does not change."""
+    def _dual_residual_norms(self, theta: Array, output: int) -> Array:
+        """||rho_k||_{X^-1} of the reduced dual solution of one output, shape (m, K)."""
+        steps, last = np.diff(self.times), len(self.times) - 2
+        psi = np.zeros((len(theta), len(steps) + 1, self.reduced.rank))  # one more, which is zero
+        right = np.broadcast_to(self._functionals[output], (len(theta), self.reduced.rank))
+        for k in range(last, -1, -1):
+            if k == last or abs(steps[k] - steps[k + 1]) > _EQUAL * steps[k]:
+                ahead, behind = self._operators(theta, steps[k])
+                inverse = np.linalg.inv(ahead)
+            psi[:, k] = (inverse @ right[:, :, None])[:, :, 0]
+            right = (behind @ psi[:, k, :, None])[:, :, 0]
+        between = self.implicitness * psi[:, :-1] + (1.0 - self.implicitness) * psi[:, 1:]
+        per_step = psi / np.append(steps, 1.0)[:, None]
+        residuals = -self._images(theta, between, per_step[:, :-1] - per_step[:, 1:])
+        number = len(self.reduced.load_residuals) - len(self.mass_norms) + output
+        residuals[:, -1] += self.reduced.load_residuals[number]
+        return _sizes(residuals)
+
+    def _operators(self, theta: Array, step: float) -> tuple[Array, Array]:
+        """M / dt + theta A, and M / dt - (1 - theta) A: shapes (m, n, n)."""
         matrices = np.tensordot(theta, self.reduced.matrices[:-1], axes=1)
         mass = self.reduced.matrices[-1] / step
-        load = (phi @ self.reduced.vectors)[:, :, None]
-        right = np.concatenate([mass - (1.0 - self.implicitness) * matrices, load], axis=2)
-        solved = np.linalg.solve(mass + self.implicitness * matrices, right)
-        return solved[:, :, :-1], solved[:, :, -1]
+        return mass + self.implicitness * matrices, mass - (1.0 - self.implicitness) * matrices
+
+    def _images(self, theta: Array, states: Array, rates: Array) -> Array:
+        """A(mu) states + M rates, both (m, K, n), in the orthonormal basis of residuals: (m, K, d)."""
+        images = self.reduced.image_residuals
+        rank, _, directions = images.shape
+        combined = theta @ images[:, :-1].transpose(1, 0, 2).reshape(theta.shape[1], -1)
+        return np.asarray(states @ combined.reshape(len(theta), rank, directions) + rates @ images[:, -1])
 
 
 def evolution_model(
@@ -383,7 +337,14 @@ def evolution_model(
     if missed > _OUTSIDE * product.norms(start):
         raise ModelError("the basis of an evolution must hold its initial value: let it grow from start()")
     return EvolutionModel(
-        projection.reduced, coefficients, stability, initial[0], evolved.times, evolved.implicitness
+        projection.reduced,
+        coefficients,
+        stability,
+        initial[0],
+        evolved.times,
+        evolved.implicitness,
+        evolved.mass_norms(),
+        evolved.symmetric,
     )
 
 
