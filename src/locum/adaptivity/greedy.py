@@ -16,28 +16,9 @@ from typing import Protocol
 import numpy as np
 
 from locum.arrays import AnyArray, Array
-from locum.reduction.certified import CertifiedModel, Coefficients
+from locum.reduction.certified import CertifiedModel, Coefficients, Solution
 from locum.reduction.projection import Projection
 from locum.reduction.stability import StabilityConstant
-
-
-class Solution(Protocol):
-    """What a figure reads off a solution; arrays of shape (m,)."""
-
-    @property
-    def absolute(self) -> Array:
-        """Figure of the absolute error."""
-        ...
-
-    @property
-    def norms(self) -> Array:
-        """Norms of the reduced solutions."""
-        ...
-
-    @property
-    def relative(self) -> Array:
-        """Figure of the relative error; infinite where none can be claimed."""
-        ...
 
 
 class Projected(Protocol):

@@ -67,9 +67,16 @@ def _interpolated(work: Workspace, training: Sequence[SampleRecord]) -> tuple[Su
 
 
 def _projected(work: Workspace, training: Sequence[SampleRecord]) -> tuple[Surrogate, dict[str, Any]]:
-    blocks = work.store.blocks(work.problem.field, training)
-    snapshots = np.concatenate(list(blocks()))
-    surrogate = project(work.problem, description(work), work.values(training), snapshots)
+    described = description(work)
+    tolerances = work.study.tolerances(described.fields, described.quantities)
+    surrogate = project(
+        work.problem,
+        described,
+        work.values(training),
+        work.store.blocks(work.problem.field, training),
+        tolerances,
+        work.study.methods.reduction.truncation_share,
+    )
     return surrogate, projection_statistics(surrogate)
 
 

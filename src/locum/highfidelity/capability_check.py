@@ -32,7 +32,7 @@ from locum.highfidelity.contract import (
 )
 from locum.parameters.expressions import Expressions
 from locum.reduction import InnerProduct
-from locum.reduction.definiteness import is_definite
+from locum.reduction.definiteness import is_definite, is_symmetric
 
 # Backward error of a simulation in its own equations: iterative solvers are run to 1e-8 and better.
 TOLERANCE = 1e-7
@@ -204,8 +204,8 @@ class _Check:
             raise self.fail("time_grid must hold at least two increasing times")
         if "time" not in dataset or not np.allclose(dataset["time"].values, times):
             raise self.fail("the snapshot must be saved at all times of time_grid")
-        if not is_definite(model.mass_matrix()):
-            raise self.fail("the mass matrix is not positive definite")
+        if not is_symmetric(model.mass_matrix()) or not is_definite(model.mass_matrix()):
+            raise self.fail("the mass matrix is not symmetric and positive definite")
         scale = np.abs(states).max()
         if np.abs(states[0] - model.initial_value()).max() > TOLERANCE * scale:
             raise self.fail("the snapshot does not start with initial_value")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -22,6 +22,25 @@ from locum.reduction.stability import StabilityConstant
 
 # theta (m, Q) and phi (m, P) for parameter values (m, p)
 Coefficients = Callable[[Array], tuple[Array, Array]]
+
+
+class Solution(Protocol):
+    """What is known of the errors of reduced solutions; arrays of shape (m,)."""
+
+    @property
+    def absolute(self) -> Array:
+        """Figure of the absolute error."""
+        ...
+
+    @property
+    def norms(self) -> Array:
+        """Norms of the reduced solutions."""
+        ...
+
+    @property
+    def relative(self) -> Array:
+        """Figure of the relative error; infinite where none can be claimed."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)

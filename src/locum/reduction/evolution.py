@@ -10,9 +10,10 @@ right-hand sides, o outputs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -24,14 +25,14 @@ from locum.exceptions import ModelError
 from locum.reduction.affine_system import AffineSystem
 from locum.reduction.certified import Coefficients
 from locum.reduction.definiteness import is_symmetric
-from locum.reduction.evolution_bounds import EvolutionSolution
+from locum.reduction.evolution_bounds import EvolutionSolution, lengths
 from locum.reduction.inner_product import InnerProduct
 from locum.reduction.pod import pod
 from locum.reduction.projection import Projection, ReducedSystem
 from locum.reduction.stability import StabilityConstant
 from locum.reduction.transient import trapezoid_weights
 
-_BLOCK_NUMBERS = 1 << 20  # numbers of one block of trajectories and residuals
+_BLOCK_NUMBERS = 1 << 18  # numbers of one block of trajectories and residuals: it stays in the cache
 _WINDOWS = 8  # of time, over which residuals are averaged where only their directions count
 _EQUAL = 1e-9  # relative: steps that differ by less are the same step, rounded
 _OUTSIDE = 1e-10  # relative: what the basis may miss of the initial value
@@ -192,6 +193,17 @@ class EvolutionModel:
         """``bound`` where the stability constant is proved."""
         return "bound" if self.stability.proved else "estimate"
 
+    def with_outputs(self, numbers: Sequence[int]) -> EvolutionModel:
+        """The same model with some of its outputs, in the order of their numbers."""
+        loads = len(self.reduced.vectors) - len(self.mass_norms)
+        rows = [*range(loads), *(loads + number for number in numbers)]
+        reduced = replace(
+            self.reduced,
+            vectors=self.reduced.vectors[rows],
+            load_residuals=self.reduced.load_residuals[rows],
+        )
+        return replace(self, reduced=reduced, mass_norms=self.mass_norms[list(numbers)])
+
     def trajectories(self, values: Array) -> Array:
         """Reduced coordinates (m, K + 1, n) for parameter values (m, p).
 
@@ -206,11 +218,9 @@ class EvolutionModel:
         """Whole trajectories with their residuals, for few parameter values (m, p)."""
         theta, phi = self.coefficients(values)
         found = self._trajectories(theta, phi)
-        residuals = self._residuals(theta, phi, found)
         return EvolutionSolution(
             found,
-            _sizes(residuals),
-            _sizes(np.diff(residuals, axis=1)),
+            self._residuals(theta, phi, found),
             self.stability(values, theta),
             self.times,
             self.implicitness,
@@ -273,12 +283,12 @@ class EvolutionModel:
         found = np.empty((len(theta), len(self.times), self.reduced.rank))
         found[:, 0] = self.initial
         load = (phi @ self.reduced.vectors[: phi.shape[1]])[:, :, None]
-        step = np.inf
-        for k, new in enumerate(np.diff(self.times)):
-            if abs(new - step) > _EQUAL * new:
-                step, (ahead, behind) = new, self._operators(theta, new)
-                solved = np.linalg.solve(ahead, np.concatenate([behind, load], axis=2))
-            found[:, k + 1] = (solved[:, :, :-1] @ found[:, k, :, None])[..., 0] + solved[:, :, -1]
+        for step, first, last in self._runs:
+            ahead, behind = self._operators(theta, step)
+            solved = np.linalg.solve(ahead, np.concatenate([behind, load], axis=2))
+            found[:, first : last + 1] = advanced(
+                solved[:, :, :-1], solved[:, :, -1], found[:, first], last - first
+            )
         return found
 
     def _residuals(self, theta: Array, phi: Array, trajectories: Array) -> Array:
@@ -287,25 +297,34 @@ class EvolutionModel:
         between = self.implicitness * after + (1.0 - self.implicitness) * before
         rates = (after - before) / np.diff(self.times)[:, None]
         loads = phi @ self.reduced.load_residuals[: phi.shape[1]]
-        return np.asarray(loads[:, None] - self._images(theta, between, rates))
+        found = self._images(theta, between, rates)
+        return np.subtract(loads[:, None], found, out=found)
 
     def _dual_residual_norms(self, theta: Array, output: int) -> Array:
         """||rho_k||_{X^-1} of the reduced dual solution of one output, shape (m, K)."""
-        steps, last = np.diff(self.times), len(self.times) - 2
-        psi = np.zeros((len(theta), len(steps) + 1, self.reduced.rank))  # one more, which is zero
-        right = np.broadcast_to(self._functionals[output], (len(theta), self.reduced.rank))
-        for k in range(last, -1, -1):
-            if k == last or abs(steps[k] - steps[k + 1]) > _EQUAL * steps[k]:
-                ahead, behind = self._operators(theta, steps[k])
-                inverse = np.linalg.inv(ahead)
-            psi[:, k] = (inverse @ right[:, :, None])[:, :, 0]
-            right = (behind @ psi[:, k, :, None])[:, :, 0]
+        steps, rank = np.diff(self.times), self.reduced.rank
+        psi = np.zeros((len(theta), len(steps) + 1, rank))  # one more, which is zero
+        right = np.broadcast_to(self._functionals[output][:, None], (len(theta), rank, 1))
+        for step, first, last in reversed(self._runs):
+            ahead, behind = self._operators(theta, step)
+            solved = np.linalg.solve(ahead, np.concatenate([behind, right], axis=2))
+            back = advanced(solved[:, :, :-1], None, solved[:, :, -1], last - first - 1)
+            psi[:, first:last] = back[:, ::-1]
+            right = behind @ psi[:, first, :, None]
         between = self.implicitness * psi[:, :-1] + (1.0 - self.implicitness) * psi[:, 1:]
         per_step = psi / np.append(steps, 1.0)[:, None]
-        residuals = -self._images(theta, between, per_step[:, :-1] - per_step[:, 1:])
+        images = self._images(theta, between, per_step[:, :-1] - per_step[:, 1:])
         number = len(self.reduced.load_residuals) - len(self.mass_norms) + output
-        residuals[:, -1] += self.reduced.load_residuals[number]
-        return _sizes(residuals)
+        images[:, -1] -= self.reduced.load_residuals[number]
+        return lengths(images)
+
+    @cached_property
+    def _runs(self) -> list[tuple[float, int, int]]:
+        """Equal steps in a row: their length, and the numbers of the first and the last time."""
+        steps = np.diff(self.times)
+        new = np.flatnonzero(np.abs(np.diff(steps)) > _EQUAL * steps[1:]) + 1
+        ends = [0, *new.tolist(), len(steps)]
+        return [(float(steps[first]), first, last) for first, last in pairwise(ends)]
 
     def _operators(self, theta: Array, step: float) -> tuple[Array, Array]:
         """M / dt + theta A, and M / dt - (1 - theta) A: shapes (m, n, n)."""
@@ -317,8 +336,42 @@ class EvolutionModel:
         """A(mu) states + M rates, both (m, K, n), in the orthonormal basis of residuals: (m, K, d)."""
         images = self.reduced.image_residuals
         rank, _, directions = images.shape
-        combined = theta @ images[:, :-1].transpose(1, 0, 2).reshape(theta.shape[1], -1)
-        return np.asarray(states @ combined.reshape(len(theta), rank, directions) + rates @ images[:, -1])
+        combined = np.empty((len(theta), 2 * rank, directions))
+        combined[:, :rank] = np.tensordot(theta, images[:, :-1].transpose(1, 0, 2), axes=1)
+        combined[:, rank:] = images[:, -1]
+        return np.asarray(np.concatenate([states, rates], axis=2) @ combined)
+
+
+def advanced(matrix: Array, load: Array | None, start: Array, steps: int) -> Array:
+    """All states x_k = G x_{k-1} + g from x_0 on, by doubling: the last ones times G^2, G^4, ...
+
+    Parameters
+    ----------
+    matrix, load, start
+        G (m, n, n), g (m, n) or None for zero, and x_0 (m, n).
+    steps
+        K, perhaps zero.
+
+    Returns
+    -------
+    ndarray
+        Shape (m, K + 1, n).
+    """
+    count, rank = start.shape
+    power = np.zeros((count, rank + 1, rank + 1))  # of the transposed [G, g; 0, 1], which acts on rows
+    power[:, :rank, :rank] = matrix.transpose(0, 2, 1)
+    power[:, rank, rank] = 1.0
+    states = np.ones((count, 1, rank + 1))
+    states[:, 0, :rank] = start
+    if load is None:
+        states[:, 0, rank] = 0.0
+    else:
+        power[:, rank, :rank] = load
+    while states.shape[1] <= steps:
+        missing = steps + 1 - states.shape[1]
+        states = np.concatenate([states, states[:, :missing] @ power], axis=1)
+        power = power @ power
+    return np.asarray(states[:, :, :rank])
 
 
 def evolution_model(
@@ -346,7 +399,3 @@ def evolution_model(
         evolved.mass_norms(),
         evolved.symmetric,
     )
-
-
-def _sizes(rows: Array) -> Array:
-    return np.asarray(np.sqrt(np.einsum("mkd,mkd->mk", rows, rows)))

@@ -48,7 +48,7 @@ reduced space, to which the residuals r_k are orthogonal; what is left falls wit
 For symmetric A, equal steps, u_0 = 0 and an l that is a multiple of f the exact psi are differences of the
 exact u: the same basis serves both.
 
-Shapes: m parameter values, K steps, n basis vectors.
+Shapes: m parameter values, K steps, n basis vectors, d residual directions.
 """
 
 from __future__ import annotations
@@ -71,10 +71,8 @@ class EvolutionSolution:
     ----------
     coordinates
         Shape (m, K + 1, n), in an X-orthonormal basis.
-    residual_norms
-        ||r_k||_{X^-1}, shape (m, K).
-    residual_changes
-        ||r_{k+1} - r_k||_{X^-1}, shape (m, K - 1).
+    residuals
+        r_k as coordinates in an orthonormal basis of their representatives, shape (m, K, d).
     stability
         alpha, shape (m,).
     times, implicitness
@@ -82,11 +80,15 @@ class EvolutionSolution:
     """
 
     coordinates: Array
-    residual_norms: Array
-    residual_changes: Array
+    residuals: Array
     stability: Array
     times: Array
     implicitness: float
+
+    @cached_property
+    def residual_norms(self) -> Array:
+        """||r_k||_{X^-1}, shape (m, K)."""
+        return lengths(self.residuals)
 
     @cached_property
     def energy(self) -> Array:
@@ -102,7 +104,7 @@ class EvolutionSolution:
         with np.errstate(divide="ignore", invalid="ignore"):
             norms, changes = (
                 part / np.sqrt(self.stability)[:, None]
-                for part in (self.residual_norms, self.residual_changes)
+                for part in (self.residual_norms, lengths(np.diff(self.residuals, axis=1)))
             )
             energies = np.empty_like(norms)
             moved = np.zeros(len(norms))
@@ -165,3 +167,8 @@ class EvolutionSolution:
         """Zero at the start, then bounds (m, K) where a constant is known."""
         found = np.concatenate([np.zeros((len(after), 1)), after], axis=1)
         return np.where(self.stability[:, None] > 0, found, np.inf)
+
+
+def lengths(rows: Array) -> Array:
+    """Euclidean norms along the last axis: (m, K, d) to (m, K)."""
+    return np.asarray(np.sqrt(np.einsum("mkd,mkd->mk", rows, rows)))
