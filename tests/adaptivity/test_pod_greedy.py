@@ -155,7 +155,7 @@ def test_many_are_solved_in_blocks_as_few_are_at_once(heated, monkeypatch):
     values = heated.sample(50, 4)
     whole, found = model.evolve(values), model.solve(values)
     directions = model.residual_directions(values)
-    monkeypatch.setattr("locum.reduction.evolution._BLOCK_NUMBERS", 20_000)
+    monkeypatch.setattr("locum.reduction.reduced_evolution._BLOCK_NUMBERS", 20_000)
     assert len(list(model.blocks(50))) > 5
     again = model.solve(values)
     for one, other in zip(found, again, strict=True):

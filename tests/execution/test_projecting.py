@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import yaml
 
 from locum.exceptions import ModelError, StudyError
@@ -76,6 +77,36 @@ def test_a_study_is_run_within_tolerance_with_a_bound(study, locum, locum_flow) 
         assert (output["claimed"], output["observed"]["share"], output["expected"]) == (1.0, 1.0, None)
 
 
+def test_a_study_in_time_is_run_within_tolerance_with_a_bound(tmp_path, locum, locum_flow) -> None:
+    model = {"kind": "heat_equation", "cells": 12, "steps": 10, "implicitness": 0.5}
+    quantities = {"final_mean_temperature": {"tolerance": 1e-2}}
+    sections = {
+        "model": model,
+        "accuracy": {"tolerance": 0.1, "quantities": quantities},
+        "methods": {"surrogate": "projected", "calibration": {"simulations": 4}},
+    }
+    study = tmp_path / "heat.yaml"
+    study.write_text(yaml.safe_dump(STUDY | {"name": "heat"} | sections), encoding="utf-8")
+    run = locum_flow("run", study, "--json", "--quiet")
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout)["decision"] == "within tolerance"
+    status = json.loads(locum("status", study, "--json").stdout)
+    assert status["verdict"] == "within tolerance" and status["simulations"]["done"] <= 30
+    assert {output["error_figure"]["kind"] for output in status["outputs"].values()} == {"bound"}
+    point = {f"conductivity_{place}": 0.3 for place in (11, 12, 21, 22)}
+    asked = [f"{name}={value}" for name, value in point.items()]
+    mean = json.loads(locum("query", study, *asked, "--json").stdout)["outputs"]["final_mean_temperature"]
+    truth = float(HeatEquation(2, 12, 10, 1.0, 0.5).simulate(point)["final_mean_temperature"])
+    assert mean["error_kind"] == "bound"
+    assert abs(mean["value"] - truth) <= mean["error_figure"] * abs(truth) + 1e-13
+    audit = json.loads(locum("audit", study, "-n", 8, "--json", "-q").stdout)
+    assert {output["observed"]["share"] for output in audit["outputs"].values()} == {1.0}
+    again = locum_flow("run", study, "--json", "--quiet")
+    assert again.returncode == 0, again.stderr
+    after = json.loads(locum("status", study, "--json").stdout)
+    assert (after["champion"], after["simulations"]) == (status["champion"], status["simulations"])
+
+
 def test_the_next_simulations_teach_what_those_that_run_do_not(begun: Workspace) -> None:
     candidate = train(begun)
     surrogate = candidate.checked.surrogate
@@ -118,8 +149,8 @@ def test_a_black_box_cannot_be_projected(wave_study, refused, tmp_path) -> None:
     assert not (tmp_path / "study").exists()
 
 
-@pytest.mark.parametrize("model", [SelfHeating(cells=8), HeatEquation()])
-def test_a_model_that_lacks_something_is_refused(study, model) -> None:
+def test_a_model_that_lacks_something_is_refused(study) -> None:
+    model = SelfHeating(cells=8)
     with pytest.raises(StudyError, match=r"methods\.surrogate: no projected surrogate can be made: model "):
         refuse_unsuitable(load_study(study), model)
     refuse_unsuitable(load_study(study, ["methods.surrogate=auto"]), model)
@@ -147,12 +178,36 @@ class Broken(ThermalBlock):
         raise FloatingPointError("diverged")
 
 
+class Unsteady(HeatEquation):
+    """Its quantity is no functional of the last state."""
+
+    def output_functionals(self):
+        return {name: 2.0 * row for name, row in super().output_functionals().items()}
+
+
+class Skewed(HeatEquation):
+    """Its mass is not symmetric."""
+
+    def mass_matrix(self):
+        return super().mass_matrix() + sp.diags_array([1e-3], offsets=[1], shape=(9, 9))
+
+
+class Indefinite(HeatEquation):
+    """Its mass is not definite."""
+
+    def mass_matrix(self):
+        return -super().mass_matrix()
+
+
 @pytest.mark.parametrize(
     ("model", "error", "sentence"),
     [
         (TwiceAsHot(2, 4), ModelError, "operators and simulation differ"),
         (Silent(2, 4), StudyError, "'mean_temperature', which is none of its output_functionals"),
         (Broken(2, 4), ModelError, "the simulation failed: FloatingPointError"),
+        (Unsteady(2, 4, 3), ModelError, "'final_mean_temperature' gives"),
+        (Skewed(2, 4, 3), ModelError, "the mass matrix is not symmetric and positive definite"),
+        (Indefinite(2, 4, 3), ModelError, "the mass matrix is not symmetric and positive definite"),
     ],
 )
 def test_promises_that_are_not_kept_are_found_before_the_study_starts(study, model, error, sentence) -> None:

@@ -15,10 +15,12 @@ import numpy as np
 from locum.arrays import Array
 from locum.exceptions import StorageError
 from locum.reduction import StepwiseBasis
-from locum.reduction.evolution import EvolutionModel, EvolutionSummary
+from locum.reduction.reduced_evolution import EvolutionModel, EvolutionSummary
 from locum.surrogates.equations import EquationSurrogate, equations_from_saved, equations_to_saved
 from locum.surrogates.saved import Saved, joined, taken, write_saved
 from locum.surrogates.surrogate import Description
+
+_SWEEP = 1000  # parameter sets that are worth keeping; fewer are solved anew
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +52,13 @@ class ProjectedEvolution(EquationSurrogate):
     def solve(self, values: Array) -> EvolutionSummary:
         """Quantities, and the figures of all errors, for parameter values (q, p).
 
-        What was asked last is kept: field and quantities of one sweep are asked for one after the other.
+        The last sweep is kept: its field and its quantities are asked for one after the other.
         """
         found = self._known(values)
         if found is None:
             found = self.model.solve(values)
-            self._solved[:] = [(values.copy(), found)]
+            if len(values) >= _SWEEP:
+                self._solved[:] = [(values.copy(), found)]
         return found
 
     def _known(self, values: Array) -> EvolutionSummary | None:
