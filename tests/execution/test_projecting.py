@@ -78,11 +78,11 @@ def test_a_study_is_run_within_tolerance_with_a_bound(study, locum, locum_flow) 
 
 
 def test_a_study_in_time_is_run_within_tolerance_with_a_bound(tmp_path, locum, locum_flow) -> None:
-    model = {"kind": "heat_equation", "cells": 12, "steps": 10, "implicitness": 0.5}
-    quantities = {"final_mean_temperature": {"tolerance": 1e-2}}
+    model = {"kind": "heat_equation", "cells": 12, "steps": 10}
+    quantities = {"final_mean_temperature": {"tolerance": 0.05}}
     sections = {
         "model": model,
-        "accuracy": {"tolerance": 0.1, "quantities": quantities},
+        "accuracy": {"tolerance": 0.2, "quantities": quantities},
         "methods": {"surrogate": "projected", "calibration": {"simulations": 4}},
     }
     study = tmp_path / "heat.yaml"
@@ -96,7 +96,7 @@ def test_a_study_in_time_is_run_within_tolerance_with_a_bound(tmp_path, locum, l
     point = {f"conductivity_{place}": 0.3 for place in (11, 12, 21, 22)}
     asked = [f"{name}={value}" for name, value in point.items()]
     mean = json.loads(locum("query", study, *asked, "--json").stdout)["outputs"]["final_mean_temperature"]
-    truth = float(HeatEquation(2, 12, 10, 1.0, 0.5).simulate(point)["final_mean_temperature"])
+    truth = float(HeatEquation(2, 12, 10).simulate(point)["final_mean_temperature"])
     assert mean["error_kind"] == "bound"
     assert abs(mean["value"] - truth) <= mean["error_figure"] * abs(truth) + 1e-13
     audit = json.loads(locum("audit", study, "-n", 8, "--json", "-q").stdout)
