@@ -1,9 +1,11 @@
 """Surrogates: what answers instead of the high-fidelity model, its predictions and its saved form."""
 
+from locum.surrogates.equations import EquationSurrogate
 from locum.surrogates.interpolated import InterpolatedField, InterpolatedSurrogate
 from locum.surrogates.loading import load_surrogate
 from locum.surrogates.prediction import Prediction
 from locum.surrogates.projected import ProjectedSurrogate
+from locum.surrogates.projected_evolution import ProjectedEvolution
 from locum.surrogates.saved import Saved, read_saved, write_saved
 from locum.surrogates.surrogate import Description, FieldErrors, FigureKind, Surrogate, SurrogateKind
 from locum.surrogates.training import (
@@ -18,6 +20,7 @@ from locum.surrogates.training import (
 
 __all__ = [
     "Description",
+    "EquationSurrogate",
     "FieldData",
     "FieldErrors",
     "FieldStatistics",
@@ -26,6 +29,7 @@ __all__ = [
     "InterpolatedOptions",
     "InterpolatedSurrogate",
     "Prediction",
+    "ProjectedEvolution",
     "ProjectedSurrogate",
     "Saved",
     "Surrogate",
