@@ -20,9 +20,14 @@ def test_the_committed_schema_is_the_one_of_the_code():
 
 
 def test_the_studies_are_there():
-    assert {"thermal_block", "thermal_block_projected", "cooled_blade", "self_heating", "fin"} <= {
-        path.stem for path in STUDIES
-    }
+    assert {
+        "advection_diffusion",
+        "cooled_blade",
+        "fin",
+        "self_heating",
+        "thermal_block",
+        "thermal_block_projected",
+    } <= {path.stem for path in STUDIES}
 
 
 @shipped

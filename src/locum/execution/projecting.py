@@ -22,12 +22,13 @@ from locum.highfidelity import (
     field_names,
     quantity_names,
 )
-from locum.parameters import ParameterSpace
 from locum.study import Study
 from locum.surrogates import Description, ProjectedSurrogate
 
 if TYPE_CHECKING:
     from locum.surrogates.projection_training import AffineProblem
+
+_SEPARATION_SHARE = 0.01  # of the tolerance; figures magnify it by the conditioning of the system
 
 
 def refuse_unsuitable(study: Study, model: HighFidelityModel) -> None:
@@ -79,18 +80,22 @@ def check_promises(study: Study, model: HighFidelityModel) -> None:
             raise _refusal(study, model, f"gives field {name!r}, and its equations only {solution!r}")
 
 
-def problem_of(model: Any, space: ParameterSpace) -> AffineProblem:
+def problem_of(study: Study, model: Any) -> AffineProblem:
     """A model's equations as projection sees them, with a stability constant that can be saved.
+
+    What has to be separated first is kept in the study's folder.
 
     Raises
     ------
     ModelError, FitError
         A system that is not stable somewhere, or coefficients that cannot be separated.
     """
-    from locum.surrogates.projection_training import affine_problem, proved_constant, separated_problem
+    from locum.surrogates.projection_training import affine_problem, proved_constant
+    from locum.surrogates.separated_problem import separated_problem
 
+    space = study.space(model)
     if not isinstance(model, HasAffineOperators):
-        return separated_problem(model, space)
+        return separated_problem(model, space, rtol=_separation_rtol(study), folder=study.folder)
     problem = affine_problem(model, space)
     if isinstance(model, HasCoercivityBound):  # a function of the model's: code is not saved
         stability = proved_constant(problem.system, problem.coefficients, space)
@@ -104,7 +109,8 @@ def project(
     """Project a model's equations onto simulations of it.
 
     Where the operators are symmetric the same simulations serve the dual systems: exactly if the quantity is
-    a multiple of the load, and no worse than nothing otherwise.
+    a multiple of the load, and no worse than nothing otherwise. Where they are not, the dual systems are
+    solved here, at the parameters of the simulations: one sparse factorisation each, and no simulation.
 
     Parameters
     ----------
@@ -123,12 +129,14 @@ def project(
 
     unknowns = problem.unknowns(snapshots)
     projection = Projection.start(problem.system).extended(unknowns)
+    symmetric = all(_symmetric(matrix) for matrix in problem.system.matrices)
+    theta, _ = problem.coefficients(values)
     duals = {}
-    if all(_symmetric(matrix) for matrix in problem.system.matrices):
-        for name in description.quantities:
-            if name in problem.functionals:
-                adjoint = problem.system.adjoint(problem.functionals[name])
-                duals[name] = Projection.start(adjoint).extended(unknowns)
+    for name in description.quantities:
+        if name in problem.functionals:
+            adjoint = problem.system.adjoint(problem.functionals[name])
+            solutions = unknowns if symmetric else adjoint.solve(theta, np.ones((len(theta), 1)))
+            duals[name] = Projection.start(adjoint).extended(solutions)
     return projected_surrogate(problem, description, projection, values, duals)
 
 
@@ -146,6 +154,14 @@ def projection_statistics(surrogate: ProjectedSurrogate) -> dict[str, Any]:
         }
         for name in surrogate.description.fields
     }
+
+
+def _separation_rtol(study: Study) -> float:
+    """A small share of the smallest relative tolerance: the separation's error enters every figure."""
+    accuracy = study.accuracy
+    asked = [accuracy.tolerance, *(field.tolerance for field in accuracy.fields.values())]
+    asked += [each.tolerance for each in accuracy.quantities.values() if each.error == "relative"]
+    return _SEPARATION_SHARE * min(asked)
 
 
 def _symmetric(matrix: Any) -> bool:

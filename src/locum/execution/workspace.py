@@ -69,7 +69,7 @@ class Workspace:
     @cached_property
     def problem(self) -> AffineProblem:
         """The model's equations, which a projected surrogate solves."""
-        return problem_of(self.model, self.space)
+        return problem_of(self.study, self.model)
 
     @cached_property
     def cluster(self) -> Cluster:

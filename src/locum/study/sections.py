@@ -64,6 +64,18 @@ class SelfHeatingModel(Section):
     """Heat transfer at the face over conduction in the slab."""
 
 
+class AdvectionDiffusionModel(Section):
+    """A substance that a source releases into a wind; parameters are the angle of the wind and the source."""
+
+    kind: Literal["advection_diffusion"]
+    cells: Annotated[Count, Field(ge=2)] = 60
+    """Squares per side, each cut in two triangles."""
+    diffusivity: Positive = 0.02
+    """Against a wind of one; the smaller, the thinner the layers."""
+    width: Positive = 0.15
+    """Of the source."""
+
+
 class PythonModel(Section):
     """Your own model: a function of the parameters, or a class that keeps the model contract."""
 
@@ -79,7 +91,8 @@ class PythonModel(Section):
 
 
 ModelSection = Annotated[
-    ThermalBlockModel | CooledBladeModel | SelfHeatingModel | PythonModel, Field(discriminator="kind")
+    ThermalBlockModel | CooledBladeModel | SelfHeatingModel | AdvectionDiffusionModel | PythonModel,
+    Field(discriminator="kind"),
 ]
 
 

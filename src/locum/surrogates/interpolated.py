@@ -25,7 +25,7 @@ from locum.regression import (
     quantity_predictor_from_arrays,
 )
 from locum.surrogates.prediction import Prediction
-from locum.surrogates.saved import Saved, write_saved
+from locum.surrogates.saved import Saved, prefixed, taken, write_saved
 from locum.surrogates.surrogate import Description, FieldErrors, FigureKind
 
 _BLOCK_NUMBERS = 1 << 19  # coordinates or quantities held at a time beside the answer
@@ -193,16 +193,16 @@ class InterpolatedSurrogate:
             Description.from_saved(content["description"], arrays),
             {
                 name: InterpolatedField(
-                    field_basis_from_arrays(_taken(arrays, f"field.{name}.basis."), field["basis"]),
+                    field_basis_from_arrays(taken(arrays, f"field.{name}.basis."), field["basis"]),
                     coordinate_predictor_from_arrays(
-                        _taken(arrays, f"field.{name}.regression."), field["regression"]
+                        taken(arrays, f"field.{name}.regression."), field["regression"]
                     ),
                 )
                 for name, field in content["fields"].items()
             },
             None
             if content["regression"] is None
-            else quantity_predictor_from_arrays(_taken(arrays, "regression."), content["regression"]),
+            else quantity_predictor_from_arrays(taken(arrays, "regression."), content["regression"]),
         )
 
 
@@ -233,9 +233,5 @@ def _put(
     arrays: dict[str, AnyArray], prefix: str, part: tuple[Mapping[str, AnyArray], dict[str, Any]]
 ) -> dict[str, Any]:
     """Add a part's arrays under a prefix and return its plain values."""
-    arrays.update({prefix + key: array for key, array in part[0].items()})
+    arrays |= prefixed(part[0], prefix)
     return part[1]
-
-
-def _taken(arrays: Mapping[str, AnyArray], prefix: str) -> dict[str, AnyArray]:
-    return {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}

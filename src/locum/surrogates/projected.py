@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 
@@ -21,13 +21,22 @@ from locum.exceptions import StorageError
 from locum.reduction import SteadyBasis
 from locum.reduction.certified import CertifiedModel, CertifiedSolution
 from locum.reduction.coefficients import coefficients_from_saved, coefficients_to_saved
-from locum.reduction.dual_outputs import DualOutput, OutputValues
+from locum.reduction.dual_outputs import DualOutput
 from locum.reduction.projection import ReducedSystem
 from locum.reduction.separation import SeparationError
 from locum.reduction.stability_saved import stability_from_saved, stability_to_saved
 from locum.surrogates.prediction import Prediction
-from locum.surrogates.saved import Saved, write_saved
+from locum.surrogates.saved import Saved, prefixed, taken, write_saved
 from locum.surrogates.surrogate import Description, FieldErrors
+
+_BLOCK = 4096  # queries that are solved at a time
+
+
+class _Answers(NamedTuple):
+    values: Array  # what was asked, (q, p)
+    relative: Array  # figure of the field, (q,)
+    quantities: Array  # (q, k)
+    figures: Array  # (q, k)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +80,11 @@ class ProjectedSurrogate:
 
     def quantity_values(self, values: Array) -> Array:
         """Quantities of interest, corrected by their duals, shape (q, k)."""
-        return self._columns([output.value for output in self._evaluated(values)], len(values))
+        return self._answers(values).quantities.copy()
 
     def quantity_indicators(self, values: Array) -> Array:
         """Bound or estimate of the error of each quantity, in its unit, shape (q, k)."""
-        return self._columns([output.figure for output in self._evaluated(values)], len(values))
+        return self._answers(values).figures.copy()
 
     def coordinates(self, field: str, values: Array) -> Array:
         """Reduced coordinates, shape (q, m)."""
@@ -88,7 +97,7 @@ class ProjectedSurrogate:
 
     def field_indicator(self, field: str, values: Array) -> Array:
         """Bound or estimate of the field's relative error, shape (q,); infinite where none can be claimed."""
-        return self.model.solve(values).relative
+        return self._answers(values).relative.copy()
 
     def field_errors(self, field: str, values: Array, snapshots: Array) -> FieldErrors:
         """True errors against snapshots (q, ...), relative in the model's norm."""
@@ -131,7 +140,7 @@ class ProjectedSurrogate:
         }
         parts |= {f"output.{name}": output.to_arrays() for name, output in self.outputs.items()}
         for part, found in parts.items():
-            arrays |= {f"{part}.{name}": array for name, array in found.items()}
+            arrays |= prefixed(found, f"{part}.")
         error = self.model.separation_error
         content = {
             "description": description,
@@ -156,37 +165,45 @@ class ProjectedSurrogate:
             description = Description.from_saved(content["description"], arrays)
             error = content["separation_error"]
             model = CertifiedModel(
-                ReducedSystem.from_arrays(_taken(arrays, "reduced.")),
-                coefficients_from_saved(content["coefficients"], _taken(arrays, "coefficients.")),
-                stability_from_saved(content["stability"], _taken(arrays, "stability.")),
+                ReducedSystem.from_arrays(taken(arrays, "reduced.")),
+                coefficients_from_saved(content["coefficients"], taken(arrays, "coefficients.")),
+                stability_from_saved(content["stability"], taken(arrays, "stability.")),
                 None if error is None else SeparationError(*error),
             )
             outputs = {
-                name: DualOutput.from_arrays(_taken(arrays, f"output.{name}."))
+                name: DualOutput.from_arrays(taken(arrays, f"output.{name}."))
                 for name in description.quantities
             }
-            basis = SteadyBasis.from_arrays(_taken(arrays, "basis."), content["basis"])
+            basis = SteadyBasis.from_arrays(taken(arrays, "basis."), content["basis"])
             return cls(description, basis, model, outputs, arrays["training"])
         except (KeyError, TypeError) as error:
             raise StorageError(f"the saved projected surrogate cannot be read: {error!r}") from error
 
-    def _evaluated(self, values: Array) -> list[OutputValues]:
-        theta, phi = self.model.coefficients(values)
-        solution = self.model.solve(values)
-        return [
-            output.evaluate(theta, phi, solution.coordinates, solution.residual_norms, solution.stability)
-            for output in self.outputs.values()
-        ]
+    def _answers(self, values: Array) -> _Answers:
+        """All but the field, a block at a time.
 
-    @staticmethod
-    def _columns(columns: list[Array], count: int) -> Array:
-        return np.stack(columns, axis=1) if columns else np.empty((count, 0))
+        What was asked last is kept: values and figures are asked for one after the other, and come together.
+        """
+        if self._last and np.array_equal(self._last[0].values, values):
+            return self._last[0]
+        shape = (len(values), len(self.outputs))
+        answers = _Answers(values.copy(), np.empty(len(values)), np.empty(shape), np.empty(shape))
+        for first in range(0, len(values), _BLOCK):
+            rows = slice(first, first + _BLOCK)
+            theta, phi = self.model.coefficients(values[rows])
+            solution = self.model.solve(values[rows])
+            answers.relative[rows] = solution.relative
+            for column, output in enumerate(self.outputs.values()):
+                found = output.evaluate(theta, phi, solution, self.model.separation_error)
+                answers.quantities[rows, column], answers.figures[rows, column] = found
+        self._last[:] = [answers]
+        return answers
+
+    @cached_property
+    def _last(self) -> list[_Answers]:
+        return []
 
     @cached_property
     def rank(self) -> int:
         """Number of basis vectors."""
         return self.model.reduced.rank
-
-
-def _taken(arrays: Mapping[str, AnyArray], prefix: str) -> dict[str, AnyArray]:
-    return {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
