@@ -32,24 +32,49 @@ _SEPARATION_SHARE = 0.01  # of the tolerance; figures magnify it by the conditio
 
 
 def refuse_unsuitable(study: Study, model: HighFidelityModel) -> None:
-    """Refuse a study that asks a projected surrogate of a model without what that needs; nothing is run.
+    """Refuse a study that asks for a model's equations without what they need; nothing is run.
 
     Raises
     ------
     StudyError
         What the model lacks, in one sentence.
     """
-    if study.surrogate_kind != "projected":
-        return
+    lack = _lack(model)
+    if lack is not None and study.surrogate_kind == "projected":
+        raise _refusal(study, model, lack)
+    if lack is not None and study.methods.indicator == "residual":
+        raise StudyError(
+            f"{study.path}: methods.indicator: there is no residual: model {model.name} {lack}; "
+            "ask for deviation"
+        )
+
+
+def solves_equations(study: Study, model: HighFidelityModel) -> bool:
+    """Whether the surrogate, or its indicator, rests on the model's own equations."""
+    return study.surrogate_kind == "projected" or indicates_by_residual(study, model)
+
+
+def indicates_by_residual(study: Study, model: HighFidelityModel) -> bool:
+    """Whether the error of an interpolated field is indicated by the residual of the model's equations."""
+    return (
+        study.surrogate_kind == "interpolated"
+        and study.methods.indicator != "deviation"
+        and _lack(model) is None
+    )
+
+
+def _lack(model: HighFidelityModel) -> str | None:
+    """What of its equations a model does not hand over; None where they can be projected."""
     if isinstance(model, HasTimeStepping):
-        raise _refusal(study, model, "evolves in time, and only steady models are projected")
+        return "evolves in time, and only steady models are projected"
     if not isinstance(model, HasInnerProduct):
-        raise _refusal(study, model, "has no inner_product, in which errors are bounded")
+        return "has no inner_product, in which errors are bounded"
     if isinstance(model, HasAffineOperators):
         if not isinstance(model, HasCoefficientExpressions):
-            raise _refusal(study, model, "has no coefficient_expressions, without which nothing can be saved")
+            return "has no coefficient_expressions, without which nothing can be saved"
     elif not isinstance(model, HasOperators):
-        raise _refusal(study, model, "hands over no operators (affine_operators or operators)")
+        return "hands over no operators (affine_operators or operators)"
+    return None
 
 
 def check_promises(study: Study, model: HighFidelityModel) -> None:
@@ -70,6 +95,8 @@ def check_promises(study: Study, model: HighFidelityModel) -> None:
         raise ModelError(f"{study.path}: model: {error}") from error
     except Exception as error:  # whatever a model of the user's raises
         raise ModelError(f"{study.path}: model: {model.name}: the simulation failed: {error!r}") from error
+    if study.surrogate_kind != "projected":
+        return
     declared = model.output_functionals() if isinstance(model, HasOutputFunctionals) else {}
     for name in quantity_names(given):
         if name not in declared:
@@ -151,6 +178,7 @@ def projection_statistics(surrogate: ProjectedSurrogate) -> dict[str, Any]:
             "outcome": f"projected, with a proved {surrogate.figure_kind}"
             if surrogate.figure_kind == "bound"
             else "projected, with an estimate",
+            "indicator": "residual",
         }
         for name in surrogate.description.fields
     }

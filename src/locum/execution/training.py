@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from locum.errors import CheckedSurrogate, Truth, calibrate, domain_of
+from locum.exceptions import FitError, ModelError
 from locum.execution.candidate import Candidate
-from locum.execution.projecting import project, projection_statistics
+from locum.execution.projecting import indicates_by_residual, project, projection_statistics
 from locum.execution.sampling import calibration_samples, require_enough, training_samples
 from locum.execution.workspace import Workspace
 from locum.highfidelity import HasInnerProduct, lumped_mass
@@ -27,6 +28,7 @@ from locum.surrogates import (
     TrainingData,
     train_interpolated,
 )
+from locum.surrogates.residual_indicator import residual_indicator
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +65,19 @@ def fit(work: Workspace, held_back: Collection[str] = ()) -> Fitted:
 def _interpolated(work: Workspace, training: Sequence[SampleRecord]) -> tuple[Surrogate, dict[str, Any]]:
     data = training_data(work, training)
     trained = train_interpolated(data, work.study.interpolated_options(), start=_previous(work))
-    return trained.surrogate, _statistics(trained)
+    statistics = _statistics(trained)
+    if not indicates_by_residual(work.study, work.model):
+        return trained.surrogate, statistics
+    try:
+        field = work.problem.field
+        indicator = residual_indicator(trained.surrogate.fields[field].basis, work.problem)
+    except (ModelError, FitError) as error:  # a system that is not stable, or cannot be separated
+        if work.study.methods.indicator == "residual":
+            raise
+        work.progress.say(f"errors are indicated by the deviation of the regression: {error}")
+        return trained.surrogate, statistics
+    statistics[field]["indicator"] = "residual"
+    return trained.surrogate.with_residual(field, indicator), statistics
 
 
 def _projected(work: Workspace, training: Sequence[SampleRecord]) -> tuple[Surrogate, dict[str, Any]]:
@@ -214,6 +228,7 @@ def _statistics(trained: Trained) -> dict[str, Any]:
             "truncation_error": field.truncation_error,
             "singular_values": field.singular_values.tolist(),
             "outcome": field.outcome,
+            "indicator": "deviation",
         }
         for name, field in trained.statistics.fields.items()
     }

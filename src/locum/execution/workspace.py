@@ -20,7 +20,7 @@ from locum.exceptions import StudyError
 from locum.execution.candidate import Candidate
 from locum.execution.environment import available_cores
 from locum.execution.progress import Progress, watch
-from locum.execution.projecting import check_promises, problem_of, refuse_unsuitable
+from locum.execution.projecting import check_promises, problem_of, refuse_unsuitable, solves_equations
 from locum.execution.simulation_process import simulation_processes
 from locum.highfidelity import HighFidelityModel
 from locum.parameters import ParameterSpace
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from locum.execution.cluster import Cluster
     from locum.surrogates.projection_training import AffineProblem
 
-_CHECKED = "capabilities"  # document of the store: the version of the model whose promises were checked
+_CHECKED = "capabilities"  # document of the store: whose promises were checked, and for what
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ class Workspace:
 
     @cached_property
     def problem(self) -> AffineProblem:
-        """The model's equations, which a projected surrogate solves."""
+        """The model's equations, as projection sees them."""
         return problem_of(self.study, self.model)
 
     @cached_property
@@ -213,10 +213,11 @@ def open_workspace(
 
 
 def _check_once(study: Study, model: HighFidelityModel, store: SnapshotStore) -> None:
-    """Check the promises that a projected surrogate believes, once for each version of the model."""
-    if study.surrogate_kind == "projected" and store.document(_CHECKED) != model.version:
+    """Check the promises that a surrogate believes, once for each version of the model."""
+    checked = {"version": model.version, "surrogate": study.surrogate_kind}
+    if solves_equations(study, model) and store.document(_CHECKED) != checked:
         check_promises(study, model)
-        store.save_document(_CHECKED, model.version)
+        store.save_document(_CHECKED, checked)
 
 
 def validated(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Study, HighFidelityModel]:

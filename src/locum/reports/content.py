@@ -40,6 +40,8 @@ class Output:
         On the error; None where none was asked.
     figure_kind
         What its error figure is.
+    indicator
+        What indicates a field's error: ``deviation`` or ``residual``.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Output:
     relative: bool = True
     tolerance: float | None = None
     figure_kind: FigureKind = "indicator"
+    indicator: str = ""
 
 
 @dataclass(frozen=True)

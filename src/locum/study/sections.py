@@ -234,6 +234,10 @@ class Methods(Section):
     """interpolated: reduced basis and regression, from snapshots alone. projected: the model's own equations
     on a reduced basis, with error bounds; for models that hand over their operators, when asked for. auto is
     interpolated."""
+    indicator: Literal["auto", "deviation", "residual"] = "auto"
+    """What indicates the error of an interpolated field before it is calibrated. deviation: what the
+    regression says of itself. residual: what the model's equations say of the answer, for steady models that
+    hand over their operators and an inner product. auto is residual where it can be had."""
     reduction: Reduction = Reduction()
     regression: Regression = Regression()
     calibration: Calibration = Calibration()

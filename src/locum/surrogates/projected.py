@@ -16,17 +16,14 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 
-from locum.arrays import AnyArray, Array
+from locum.arrays import AnyArray, Array, prefixed, taken
 from locum.exceptions import StorageError
 from locum.reduction import SteadyBasis
 from locum.reduction.certified import CertifiedModel, CertifiedSolution
-from locum.reduction.coefficients import coefficients_from_saved, coefficients_to_saved
+from locum.reduction.certified_saved import certified_from_saved, certified_to_saved
 from locum.reduction.dual_outputs import DualOutput
-from locum.reduction.projection import ReducedSystem
-from locum.reduction.separation import SeparationError
-from locum.reduction.stability_saved import stability_from_saved, stability_to_saved
 from locum.surrogates.prediction import Prediction
-from locum.surrogates.saved import Saved, prefixed, taken, write_saved
+from locum.surrogates.saved import Saved, write_saved
 from locum.surrogates.surrogate import Description, FieldErrors
 
 _BLOCK = 4096  # queries that are solved at a time
@@ -130,25 +127,12 @@ class ProjectedSurrogate:
         """
         description, arrays = self.description.to_saved()
         basis_arrays, basis = self.basis.to_arrays()
-        coefficients, coefficient_arrays = coefficients_to_saved(self.model.coefficients)
-        stability, stability_arrays = stability_to_saved(self.model.stability)
-        parts: dict[str, Mapping[str, AnyArray]] = {
-            "basis": basis_arrays,
-            "reduced": self.model.reduced.to_arrays(),
-            "coefficients": coefficient_arrays,
-            "stability": stability_arrays,
-        }
+        model, model_arrays = certified_to_saved(self.model)
+        parts: dict[str, Mapping[str, AnyArray]] = {"basis": basis_arrays, "model": model_arrays}
         parts |= {f"output.{name}": output.to_arrays() for name, output in self.outputs.items()}
         for part, found in parts.items():
             arrays |= prefixed(found, f"{part}.")
-        error = self.model.separation_error
-        content = {
-            "description": description,
-            "basis": basis,
-            "coefficients": coefficients,
-            "stability": stability,
-            "separation_error": None if error is None else [error.matrix, error.vector],
-        }
+        content = {"description": description, "basis": basis, "model": model}
         write_saved(folder, "surrogate", Saved(self.kind, content, arrays | {"training": self.training}))
 
     @classmethod
@@ -163,13 +147,7 @@ class ProjectedSurrogate:
         content, arrays = saved.content, saved.arrays
         try:
             description = Description.from_saved(content["description"], arrays)
-            error = content["separation_error"]
-            model = CertifiedModel(
-                ReducedSystem.from_arrays(taken(arrays, "reduced.")),
-                coefficients_from_saved(content["coefficients"], taken(arrays, "coefficients.")),
-                stability_from_saved(content["stability"], taken(arrays, "stability.")),
-                None if error is None else SeparationError(*error),
-            )
+            model = certified_from_saved(content["model"], taken(arrays, "model."))
             outputs = {
                 name: DualOutput.from_arrays(taken(arrays, f"output.{name}."))
                 for name in description.quantities

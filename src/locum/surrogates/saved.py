@@ -104,16 +104,6 @@ def read_saved(folder: Path, name: str) -> Saved:
     return Saved(str(kind), content, _read_arrays(folder / f"{name}.npz", expected))
 
 
-def prefixed(arrays: Mapping[str, AnyArray], prefix: str) -> dict[str, AnyArray]:
-    """Arrays of one part under names that begin with ``prefix``."""
-    return {prefix + name: array for name, array in arrays.items()}
-
-
-def taken(arrays: Mapping[str, AnyArray], prefix: str) -> dict[str, AnyArray]:
-    """Inverse of :func:`prefixed`: the arrays of one part under their own names."""
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-
-
 def _read_document(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_bytes())

@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 import scipy.sparse as sp
 
-from locum.arrays import AnyArray, Array
+from locum.arrays import AnyArray, Array, prefixed, taken
 from locum.exceptions import ModelError, StorageError
 from locum.highfidelity import HasCoercivityBound, HasInnerProduct, HasOperators, HasOutputFunctionals
 from locum.parameters import ParameterSpace
@@ -40,7 +40,7 @@ from locum.reduction.stability import InterpolatedConstant, StabilityConstant
 from locum.reduction.stability_eigenvalues import inf_sup_constant
 from locum.reduction.stability_saved import stability_from_saved, stability_to_saved
 from locum.surrogates.projection_training import AffineProblem, restricted_product, sparse_product
-from locum.surrogates.saved import Saved, prefixed, read_saved, taken, write_saved
+from locum.surrogates.saved import Saved, read_saved, write_saved
 
 _SEARCHED = 200  # assembled systems that the separation searches
 _MEASURED = 30  # at which its error is measured
