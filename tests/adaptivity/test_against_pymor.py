@@ -1,18 +1,16 @@
-"""The same matrices, the same training set, pyMOR beside locum: skipped where pyMOR is not installed."""
+"""The same matrices, pyMOR beside locum. How many solves each needs, ``benchmarks/projected.py`` counts."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from pymor import basic
 
-from locum.adaptivity.greedy import relative_figure, weak_greedy
 from locum.reduction import InnerProduct
 from locum.reduction.affine_system import AffineSystem
 from locum.reduction.certified import CertifiedModel
 from locum.reduction.projection import Projection
 from locum.reduction.stability import MinTheta
-
-basic = pytest.importorskip("pymor.basic", reason="pyMOR is not installed")
 
 
 class PymorBlock:
@@ -77,42 +75,3 @@ def test_the_reduced_solution_and_the_bound_are_pymors(block):
         assert np.abs(fields[row] - theirs).max() <= 1e-10 * np.abs(theirs).max()
         estimate = float(np.ravel(rom.estimate_error(mu))[0])
         assert solution.absolute[row] == pytest.approx(estimate, rel=1e-6)
-
-
-def test_three_by_three_needs_no_more_solves_than_pymors_greedy():
-    """Solves until the true relative error over fresh parameters is 1e-4, on pyMOR's matrices."""
-    block = PymorBlock(3, 18)
-    training, fresh = sample(200, 3, seed=3), sample(100, 3, seed=4)
-    truth = block.solve(fresh)
-    sizes = block.system.inner_product.norms(truth)
-
-    def largest_error(snapshots):
-        projection = Projection.start(block.system).extended(snapshots)
-        rows = projection.expand(projection.reduced.solve(*block.coefficients(fresh)))
-        return (block.system.inner_product.norms(truth - rows) / sizes).max()
-
-    def needed(chosen):
-        snapshots = block.solve(chosen)
-        return next(n for n in range(40, len(chosen)) if largest_error(snapshots[:n]) <= 1e-4)
-
-    ours = weak_greedy(
-        Projection.start(block.system),
-        block.coefficients,
-        MinTheta(np.ones(9)),
-        training,
-        block.solve,
-        tolerance=1e-12,
-        budget=66,
-        figure=relative_figure,
-    )
-    reductor = basic.CoerciveRBReductor(
-        block.fom,
-        product=block.fom.h1_0_semi_product,
-        coercivity_estimator=basic.ExpressionParameterFunctional("min(diffusion)", block.fom.parameters),
-    )
-    parameters = [block.fom.parameters.parse(value) for value in training]
-    theirs = basic.rb_greedy(block.fom, reductor, parameters, max_extensions=len(ours.chosen))
-    chosen = np.stack([mu["diffusion"] for mu in theirs["max_err_mus"]])
-    here, there = needed(ours.chosen), needed(chosen)
-    print(f"locum {here} solves, pyMOR {there}")
-    assert here <= there

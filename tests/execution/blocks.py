@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import scipy.sparse as sp
+
 from locum.highfidelity import ThermalBlock
 
 
@@ -34,3 +36,22 @@ class Assembled:
         self.operators, self.free_nodes, self.output_functionals = (
             block.operators, block.free_nodes, block.output_functionals,
         )  # fmt: skip
+
+
+class Restless(Assembled):
+    """Its equations are combined anew where the first block conducts well: the sparsity pattern changes."""
+
+    name = "restless"
+
+    def __init__(self, blocks=2, cells=4):
+        super().__init__(blocks, cells)
+        assembled = self.operators
+
+        def operators(parameters):
+            matrix, load = assembled(parameters)
+            if parameters["conductivity_11"] < 0.3:
+                return matrix, load
+            mixed = sp.eye_array(len(load)) + 0.5 * sp.eye_array(len(load), k=-3)
+            return mixed @ matrix, mixed @ load
+
+        self.operators = operators

@@ -1,23 +1,24 @@
-"""pyMOR's own thermal block and parabolic problem, brought in: skipped where pyMOR is not installed."""
+"""pyMOR's own thermal block, steady and in time, brought in."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from pymor import basic
+from pymor.models.examples import heat_equation_example
 
 from locum.adaptivity.pod_greedy import pod_greedy
 from locum.exceptions import ModelError
 from locum.highfidelity import HasAffineOperators, HasTimeStepping, check_capabilities
 from locum.highfidelity.pymor_model import PymorEvolution, PymorModel
 from locum.parameters import Parameter, ParameterSpace
+from locum.parameters.expressions import Expressions
 from locum.reduction import InnerProduct
 from locum.reduction.evolution import evolution, evolution_model
 from locum.reduction.projection import Projection
 from locum.reduction.stability import MinTheta
 from locum.reduction.transient import trapezoid_weights
 from locum.surrogates.projection_training import affine_problem
-
-basic = pytest.importorskip("pymor.basic", reason="pyMOR is not installed")
 
 SPACE = ParameterSpace(tuple(Parameter(f"diffusion_{k}", 0.1, 1.0, scale="log") for k in range(4)))
 
@@ -93,6 +94,19 @@ def test_the_parabolic_problem_is_reduced_with_a_bound(instationary):
         errors = simulate(value) - solution.coordinates[0] @ result.projection.basis
         total = np.sqrt(trapezoid_weights(evolved.times) @ product.norms(errors) ** 2)
         assert total <= solution.absolute[0]
+
+
+def test_pymors_heat_equation_is_brought_in_where_its_load_is_constant():
+    example = heat_equation_example(grid_intervals=6, nt=5)
+    space = ParameterSpace((Parameter("top", 1.0, 100.0, scale="log"),))
+    points = example.visualizer.grid.centers(2)
+    with pytest.raises(ModelError, match="its rhs depends on time"):
+        PymorEvolution(example, space, "1", points)
+    model = PymorEvolution(example.with_(rhs=example.rhs.operators[0]), space, "1", points)
+    check_capabilities(model)
+    texts, _ = model.coefficient_expressions()
+    values = space.sample(5, np.random.default_rng(0))
+    assert Expressions(space.names, texts)(values) == pytest.approx(model.affine_coefficients(values)[0])
 
 
 def test_what_does_not_fit_is_told(stationary):

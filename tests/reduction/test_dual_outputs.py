@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from locum.exceptions import StorageError
 from locum.reduction import InnerProduct
 from locum.reduction.affine_system import AffineSystem
+from locum.reduction.certified import CertifiedSolution
 from locum.reduction.dual_outputs import DualOutput, dual_output
 from locum.reduction.projection import Projection
 
@@ -45,7 +46,7 @@ def evaluated(problem, primal, dual):
     coordinates = primal.reduced.solve(theta, phi)
     norms = primal.reduced.residual_norms(theta, phi, coordinates)
     output = dual_output(primal, dual)
-    return output, output.evaluate(theta, phi, coordinates, norms, np.ones(len(theta)))
+    return output, output.evaluate(theta, phi, CertifiedSolution(coordinates, norms, np.ones(len(theta))))
 
 
 def test_an_exact_dual_gives_the_exact_output(problem):
@@ -82,7 +83,9 @@ def test_without_a_stability_constant_nothing_is_claimed(problem):
     _, _, theta, phi = problem
     primal, dual = projections(problem, 3, 3)
     coordinates = primal.reduced.solve(theta, phi)
-    found = dual_output(primal, dual).evaluate(theta, phi, coordinates, np.ones(300), np.zeros(300))
+    found = dual_output(primal, dual).evaluate(
+        theta, phi, CertifiedSolution(coordinates, np.ones(300), np.zeros(300))
+    )
     assert np.isinf(found.figure).all()
 
 
@@ -93,7 +96,7 @@ def test_the_saved_form_answers_the_same_bits(problem):
     _, _, theta, phi = problem
     coordinates = primal.reduced.solve(theta, phi)
     norms = primal.reduced.residual_norms(theta, phi, coordinates)
-    repeated = again.evaluate(theta, phi, coordinates, norms, np.ones(300))
+    repeated = again.evaluate(theta, phi, CertifiedSolution(coordinates, norms, np.ones(300)))
     assert (repeated.value == value).all()
     assert (repeated.figure == figure).all()
     with pytest.raises(StorageError, match="'functional' is missing"):

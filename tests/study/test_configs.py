@@ -21,9 +21,15 @@ def test_the_committed_schema_is_the_one_of_the_code():
 
 
 def test_the_studies_are_there():
-    assert {"thermal_block", "thermal_block_black_box", "cooled_blade", "self_heating", "fin"} <= {
-        path.stem for path in STUDIES
-    }
+    assert {
+        "advection_diffusion",
+        "cooled_blade",
+        "fin",
+        "heat_equation",
+        "self_heating",
+        "thermal_block",
+        "thermal_block_black_box",
+    } <= {path.stem for path in STUDIES}
 
 
 @shipped

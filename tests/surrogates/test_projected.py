@@ -19,7 +19,8 @@ from locum.reduction.projection import Projection
 from locum.reduction.stability import KnownConstant, MinTheta
 from locum.surrogates import Description, load_surrogate
 from locum.surrogates.projected import ProjectedSurrogate
-from locum.surrogates.projection_training import affine_problem, projected_surrogate, separated_problem
+from locum.surrogates.projection_training import affine_problem, projected_surrogate
+from locum.surrogates.separated_problem import separated_problem
 
 MODEL = ThermalBlock(cells=16)
 
@@ -159,7 +160,7 @@ def test_a_model_that_only_assembles_is_projected_with_an_estimate(tmp_path):
         )
         return np.stack([run["concentration"].values for run in runs])
 
-    problem = separated_problem(model, rtol=1e-4, samples=150)
+    problem = separated_problem(model, rtol=1e-4)
     training = model.parameters.sample(40, np.random.default_rng(1))
     projection = Projection.start(problem.system).extended(problem.unknowns(fields_at(training)))
     mesh = Mesh.from_ugrid(model.simulate(dict(zip(model.parameters.names, training[0], strict=True))))

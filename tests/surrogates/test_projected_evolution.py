@@ -121,9 +121,8 @@ def test_loaded_it_answers_the_same_bits_and_is_saved_as_the_same_bytes(euler, t
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
-def test_the_last_sweep_is_kept_and_never_mistaken_for_another(euler):
-    values = sample(1000, 6)
-    assert euler.solve(values[:9]) is not euler.solve(values[:9])
+def test_the_last_answer_is_kept_and_never_mistaken_for_another(euler):
+    values = sample(50, 6)
     first = euler.solve(values)
     assert euler.solve(values.copy()) is first
     values[0, 0] *= 1.5

@@ -22,8 +22,8 @@ from locum.highfidelity import (
     HasTimeStepping,
     HighFidelityModel,
 )
-from locum.parameters import ParameterSpace
 from locum.reduction.definiteness import is_symmetric
+from locum.study import Study
 from locum.surrogates import Description, EquationSurrogate, ProjectedEvolution, ProjectedSurrogate
 
 _ROOM = 0.5  # of the tolerances that figures at the simulations may use up
@@ -33,6 +33,8 @@ _LEAST_RTOL = 1e-10  # modes below this share of a trajectory are rounding
 if TYPE_CHECKING:
     from locum.surrogates.evolution_training import EvolutionProblem
     from locum.surrogates.projection_training import AffineProblem
+
+_SEPARATION_SHARE = 0.01  # of the tolerance; figures magnify it by the conditioning of the system
 
 
 def lack_of(model: HighFidelityModel) -> str | None:
@@ -58,8 +60,10 @@ def lacking_outputs(model: Any, fields: Iterable[str], quantities: Iterable[str]
     return None
 
 
-def problem_of(model: Any, space: ParameterSpace) -> AffineProblem | EvolutionProblem:
+def problem_of(study: Study, model: Any) -> AffineProblem | EvolutionProblem:
     """A model's equations as projection sees them, with a stability constant that can be saved.
+
+    What has to be separated first is kept in the study's folder.
 
     Raises
     ------
@@ -67,12 +71,14 @@ def problem_of(model: Any, space: ParameterSpace) -> AffineProblem | EvolutionPr
         A system that is not stable somewhere, or coefficients that cannot be separated.
     """
     from locum.surrogates.evolution_training import evolution_problem
-    from locum.surrogates.projection_training import affine_problem, proved_constant, separated_problem
+    from locum.surrogates.projection_training import affine_problem, proved_constant
+    from locum.surrogates.separated_problem import separated_problem
 
+    space = study.space(model)
     if isinstance(model, HasTimeStepping):
         return evolution_problem(model, space)
     if not isinstance(model, HasAffineOperators):
-        return separated_problem(model, space)
+        return separated_problem(model, space, rtol=_separation_rtol(study), folder=study.folder)
     problem = affine_problem(model, space)
     if isinstance(model, HasCoercivityBound):  # a function of the model's: code is not saved
         stability = proved_constant(problem.system, problem.coefficients, space)
@@ -151,19 +157,22 @@ def _project_steady(
     problem: AffineProblem, description: Description, values: Array, snapshots: Array
 ) -> ProjectedSurrogate:
     """Where the operators are symmetric the same simulations serve the dual systems: exactly if the quantity
-    is a multiple of the load, and no worse than nothing otherwise.
+    is a multiple of the load, and no worse than nothing otherwise. Where they are not, the dual systems are
+    solved here, at the parameters of the simulations: one sparse factorisation each, and no simulation.
     """
     from locum.reduction.projection import Projection
     from locum.surrogates.projection_training import projected_surrogate
 
     unknowns = problem.unknowns(snapshots)
     projection = Projection.start(problem.system).extended(unknowns)
+    symmetric = all(is_symmetric(matrix) for matrix in problem.system.matrices)
+    theta, _ = problem.coefficients(values)
     duals = {}
-    if all(is_symmetric(matrix) for matrix in problem.system.matrices):
-        for name in description.quantities:
-            if name in problem.functionals:
-                adjoint = problem.system.adjoint(problem.functionals[name])
-                duals[name] = Projection.start(adjoint).extended(unknowns)
+    for name in description.quantities:
+        if name in problem.functionals:
+            adjoint = problem.system.adjoint(problem.functionals[name])
+            solutions = unknowns if symmetric else adjoint.solve(theta, np.ones((len(theta), 1)))
+            duals[name] = Projection.start(adjoint).extended(solutions)
     return projected_surrogate(problem, description, projection, values, duals)
 
 
@@ -180,6 +189,15 @@ def projection_statistics(surrogate: EquationSurrogate) -> dict[str, Any]:
             "outcome": f"projected, with a proved {surrogate.figure_kind}"
             if surrogate.figure_kind == "bound"
             else "projected, with an estimate",
+            "indicator": "residual",
         }
         for name in surrogate.description.fields
     }
+
+
+def _separation_rtol(study: Study) -> float:
+    """A small share of the smallest relative tolerance: the separation's error enters every figure."""
+    accuracy = study.accuracy
+    asked = [accuracy.tolerance, *(field.tolerance for field in accuracy.fields.values())]
+    asked += [each.tolerance for each in accuracy.quantities.values() if each.error == "relative"]
+    return _SEPARATION_SHARE * min(asked)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from locum.exceptions import FitError, ModelError
 from locum.execution.projecting import lacking_outputs
 from locum.execution.sampling import first_draws
-from locum.execution.surrogate_choice import SurrogateChoice, chosen, foreseen
+from locum.execution.surrogate_choice import SurrogateChoice, chosen, foreseen, indicates_by_residual
 from locum.execution.training import projected_on
 from locum.execution.workspace import Workspace
 from locum.highfidelity import check_simulated
@@ -32,7 +32,7 @@ def settled(work: Workspace) -> SurrogateChoice:
         Operators that are not those of the simulation, or no simulation that succeeds.
     """
     choice = foreseen(work.study, work.model)
-    if choice.kind == "interpolated":
+    if choice.kind == "interpolated" and not indicates_by_residual(work.study, work.model, choice.kind):
         return choice
     mine = {"study": work.study.hash, "model_version": work.model.version}
     document = work.store.document(_DOCUMENT) or {}
@@ -40,7 +40,10 @@ def settled(work: Workspace) -> SurrogateChoice:
         return SurrogateChoice(document["kind"], document["reason"])
     if work.store.database.readonly:
         return choice
-    choice = chosen(work.study, work.model, _lack(work))
+    if choice.kind == "projected":
+        choice = chosen(work.study, work.model, _lack(work))
+    else:
+        checked_draws(work)
     work.store.save_document(_DOCUMENT, {**mine, "kind": choice.kind, "reason": choice.reason})
     return choice
 
@@ -69,8 +72,8 @@ def checked_draws(work: Workspace) -> list[SampleRecord]:
         check_simulated(work.model, work.values(records), snapshots)
     except ModelError as error:
         raise ModelError(
-            f"{work.study.path}: model: {error}; correct the model, or ask for methods.surrogate: "
-            "interpolated"
+            f"{work.study.path}: model: {error}; correct the model, or do without its equations: "
+            "methods.surrogate: interpolated, methods.indicator: deviation"
         ) from error
     return records
 

@@ -40,7 +40,7 @@ def status_document(work: Workspace) -> dict[str, Any]:
         ),
         "champion": work.registry.champion,
         "rounds": len(work.rounds()),
-        "outputs": _outputs(work, last.verdict, last.figure_kind) if last else {},
+        "outputs": _outputs(work, last.verdict, last.figure_kind, last.version) if last else {},
         "folder": str(work.study.folder),
         "note": nothing_reused(work),
     }
@@ -59,7 +59,7 @@ def check_document(work: Workspace, found: Sweep, version: int) -> dict[str, Any
         "error_figure": _figure(found.verdict, found.figure_kind),
         "coverage": _coverage(work, found.figure_kind, 0),
         "champion": version,
-        "outputs": _outputs(work, found.verdict, found.figure_kind),
+        "outputs": _outputs(work, found.verdict, found.figure_kind, version),
         "points": found.verdict.points,
         "seconds": found.seconds,
     }
@@ -162,8 +162,9 @@ def _figure(verdict: Verdict, kind: FigureKind) -> dict[str, Any]:
     return {"kind": kind, "output": name, **asked[name].figure.to_dict()}
 
 
-def _outputs(work: Workspace, verdict: Verdict, kind: FigureKind) -> dict[str, Any]:
-    """Tolerance, error figure and share within of each output."""
+def _outputs(work: Workspace, verdict: Verdict, kind: FigureKind, version: int | None) -> dict[str, Any]:
+    """Tolerance, error figure and share within of each output; and what indicates a field's error."""
+    statistics = {} if version is None else work.registry.version(version).manifest["statistics"]
     layout = work.store.layout(work.model.version)
     units = {name: field.unit for name, field in layout.fields.items()} | dict(layout.quantities)
     tolerances = work.study.tolerances(layout.fields, layout.quantities)
@@ -173,6 +174,7 @@ def _outputs(work: Workspace, verdict: Verdict, kind: FigureKind) -> dict[str, A
             "measure": tolerances[name].error if name in tolerances else "relative",
             "unit": units[name],
             "error_figure": {"kind": kind, **output.figure.to_dict()},
+            "indicator": statistics.get(name, {}).get("indicator"),
             "share_within": output.share,
         }
         for name, output in verdict.outputs.items()

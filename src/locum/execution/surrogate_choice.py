@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from locum.exceptions import StudyError
 from locum.execution.projecting import lack_of
-from locum.highfidelity import HighFidelityModel
+from locum.highfidelity import HasTimeStepping, HighFidelityModel
 from locum.study import Study
 from locum.surrogates import SurrogateKind
 
@@ -30,8 +30,13 @@ def foreseen(study: Study, model: HighFidelityModel) -> SurrogateChoice:
     Raises
     ------
     StudyError
-        As :func:`chosen` does.
+        As :func:`chosen` does; or the study asks for a residual that there is not.
     """
+    if study.methods.indicator == "residual" and (lack := lack_of_residual(model)) is not None:
+        raise StudyError(
+            f"{study.path}: methods.indicator: there is no residual: model {model.name} {lack}; "
+            "ask for deviation"
+        )
     if study.methods.surrogate == "interpolated":
         return SurrogateChoice("interpolated", "as methods.surrogate asks")
     return chosen(study, model, lack_of(model))
@@ -60,3 +65,18 @@ def chosen(study: Study, model: HighFidelityModel, lack: str | None) -> Surrogat
             f"model {model.name} {lack}; ask for interpolated"
         )
     return SurrogateChoice("interpolated", f"because model {model.name} {lack}")
+
+
+def indicates_by_residual(study: Study, model: HighFidelityModel, kind: SurrogateKind) -> bool:
+    """Whether the error of an interpolated field is indicated by the residual of the model's equations."""
+    wanted = kind == "interpolated" and study.methods.indicator != "deviation"
+    return wanted and lack_of_residual(model) is None
+
+
+def lack_of_residual(model: HighFidelityModel) -> str | None:
+    """What a model lacks for a residual of interpolated fields, as :func:`locum.execution.projecting.lack_of`
+    says it.
+    """
+    if isinstance(model, HasTimeStepping):
+        return "evolves in time, and only of steady fields is there a residual"
+    return lack_of(model)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from locum.errors import CheckedSurrogate, Truth, calibrate, domain_of
+from locum.exceptions import FitError, ModelError
 from locum.execution.candidate import Candidate
 from locum.execution.projecting import project, projection_statistics
 from locum.execution.sampling import calibration_samples, require_enough, training_samples
+from locum.execution.surrogate_choice import indicates_by_residual
 from locum.execution.workspace import Workspace
 from locum.highfidelity import HasInnerProduct, lumped_mass
 from locum.reduction import InnerProduct
@@ -28,6 +30,10 @@ from locum.surrogates import (
     TrainingData,
     train_interpolated,
 )
+from locum.surrogates.residual_indicator import residual_indicator
+
+if TYPE_CHECKING:
+    from locum.surrogates.projection_training import AffineProblem
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +70,20 @@ def fit(work: Workspace, held_back: Collection[str] = ()) -> Fitted:
 def _interpolated(work: Workspace, training: Sequence[SampleRecord]) -> tuple[Surrogate, dict[str, Any]]:
     data = training_data(work, training)
     trained = train_interpolated(data, work.study.interpolated_options(), start=_previous(work))
-    return trained.surrogate, _statistics(trained)
+    statistics = _statistics(trained)
+    if not indicates_by_residual(work.study, work.model, work.choice.kind):
+        return trained.surrogate, statistics
+    try:
+        problem = cast("AffineProblem", work.problem)  # the model is steady
+        field = problem.field
+        indicator = residual_indicator(trained.surrogate.fields[field].basis, problem)
+    except (ModelError, FitError) as error:  # a system that is not stable, or cannot be separated
+        if work.study.methods.indicator == "residual":
+            raise
+        work.progress.say(f"errors are indicated by the deviation of the regression: {error}")
+        return trained.surrogate, statistics
+    statistics[field]["indicator"] = "residual"
+    return trained.surrogate.with_residual(field, indicator), statistics
 
 
 def _projected(work: Workspace, training: Sequence[SampleRecord]) -> tuple[Surrogate, dict[str, Any]]:
@@ -232,6 +251,7 @@ def _statistics(trained: Trained) -> dict[str, Any]:
             "truncation_error": field.truncation_error,
             "singular_values": field.singular_values.tolist(),
             "outcome": field.outcome,
+            "indicator": "deviation",
         }
         for name, field in trained.statistics.fields.items()
     }

@@ -75,8 +75,8 @@ class Workspace:
 
     @cached_property
     def problem(self) -> AffineProblem | EvolutionProblem:
-        """The model's equations, which a projected surrogate solves."""
-        return problem_of(self.model, self.space)
+        """The model's equations, as projection sees them."""
+        return problem_of(self.study, self.model)
 
     @cached_property
     def cluster(self) -> Cluster:

@@ -9,6 +9,7 @@ pyMOR parameter of several entries becomes as many parameters: ``diffusion`` of 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -49,8 +50,8 @@ class PymorModel:
     Raises
     ------
     ModelError
-        Parameters or points that do not fit the model, an operator without an affine form, an unknown
-        product.
+        Parameters or points that do not fit the model, an operator without an affine form or one that depends
+        on time, an unknown product.
     """
 
     full_order_model: Any
@@ -75,6 +76,9 @@ class PymorModel:
             raise ModelError(f"pymor model: unknown product {self.product!r}; expected {known}")
         if not hasattr(self.full_order_model.operator, "operators"):
             raise ModelError("pymor model: its operator is no sum of matrices (pymor LincombOperator)")
+        for part in ("operator", "rhs"):
+            if "t" in getattr(self.full_order_model, part).parameters:
+                raise ModelError(f"pymor model: its {part} depends on time; hold it constant")
 
     @property
     def name(self) -> str:
@@ -89,9 +93,15 @@ class PymorModel:
         ParameterError
             A name missing or unknown.
         """
+        return self._snapshot(self._solved(parameters)[0])
+
+    def _solved(self, parameters: Mapping[str, float]) -> Array:
+        """The solution at each time, shape (T, N), or (1, N)."""
         values = self.parameters.matrix(parameters)[0]
-        found = _rows(self.full_order_model.solve(self._parsed(values)))
-        return snapshot(Mesh(self.points, unit=""), {self.solution_field: (found[-1], "")})
+        return _rows(self.full_order_model.solve(self._parsed(values)))
+
+    def _snapshot(self, values: Array, times: Array | None = None) -> xr.Dataset:
+        return snapshot(Mesh(self.points, unit=""), {self.solution_field: (values, "")}, None, times, "")
 
     def inner_product(self, field: str) -> Any:
         """Sparse (N, N)."""
@@ -134,11 +144,15 @@ class PymorModel:
         if hasattr(functional, "parameter") and hasattr(functional, "index"):
             return self._entries[functional.parameter][functional.index or 0]
         if hasattr(functional, "expression"):
-            return str(functional.expression)
+            return re.sub(r"(\w+)\[(\d+)\]", self._entry, str(functional.expression))
         raise ModelError(
             f"pymor model: parameter functional {functional} cannot be written as text; use projections and "
             "expressions of scalar parameters"
         )
+
+    def _entry(self, found: re.Match[str]) -> str:
+        """Name of the entry that an expression writes as ``diffusion[2]``."""
+        return self._entries[found[1]][int(found[2])]
 
     @cached_property
     def _entries(self) -> dict[str, list[str]]:
@@ -187,10 +201,7 @@ class PymorEvolution(PymorModel):
         ParameterError
             A name missing or unknown.
         """
-        values = self.parameters.matrix(parameters)[0]
-        found = _rows(self.full_order_model.solve(self._parsed(values)))
-        mesh = Mesh(self.points, unit="")
-        return snapshot(mesh, {self.solution_field: (found, "")}, None, self.time_grid(), "")
+        return self._snapshot(self._solved(parameters), self.time_grid())
 
     def mass_matrix(self) -> Any:
         """Sparse (n, n)."""

@@ -132,8 +132,7 @@ class CertifiedModel:
     def _assessed(self, values: Array, theta: Array, phi: Array, coordinates: Array) -> CertifiedSolution:
         norms = self.reduced.residual_norms(theta, phi, coordinates)
         if self.separation_error is not None:
-            sizes = np.sqrt(np.einsum("mn,mn->m", coordinates, coordinates))
-            norms = norms + self.separation_error.vector + self.separation_error.matrix * sizes
+            norms = norms + self.separation_error.residual(np.linalg.norm(coordinates, axis=1))
         return CertifiedSolution(coordinates, norms, self.stability(values, theta))
 
     def residual_directions(self, values: Array) -> Array:

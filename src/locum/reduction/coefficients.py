@@ -2,16 +2,19 @@
 saved.
 
 Where a model declares them they are expressions, and exact. Where they come from a separation they are known
-only by assembling the system: they are smooth functions of the parameters, and interpolated by Chebyshev
-polynomials on the tensor grid of the (warped) box (Trefethen, *Approximation Theory and Approximation
-Practice*, 2013, chapters 3 to 5; few parameters only). What that leaves out is part of the measured
-separation error. Outside the box the polynomials mean nothing.
+only by assembling the system: they are smooth functions of the parameters, and polynomials are fitted to them
+by least squares, in Chebyshev products up to a total degree, at points of the (warped) box that are
+distributed as Chebyshev's, two for each product: there the products are orthogonal and the fit is stable
+(Cohen and Migliorati, *Optimal weighted least-squares methods*, SMAI J. Comput. Math. 3, 2017). What that
+leaves out is part of the measured separation error. Outside the box the polynomials mean nothing.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,8 +24,10 @@ from locum.exceptions import FitError, ParameterError, StorageError
 from locum.parameters import ParameterSpace, space_from_dict
 from locum.parameters.expressions import Expressions
 
-DEGREES = (4, 6, 8, 12, 16, 24)
+DEGREES = (2, 4, 6, 8, 10, 12, 14, 16, 20, 24)
 _CHECKED_POINTS = 64
+_POINTS_PER_TERM = 2
+_BLOCK_NUMBERS = 1 << 18  # products that are held at a time
 
 
 @dataclass(frozen=True)
@@ -46,99 +51,123 @@ class CoefficientExpressions:
 
 
 @dataclass(frozen=True, eq=False)
-class TensorCoefficients:
-    """theta and phi as Chebyshev expansions.
+class PolynomialCoefficients:
+    """theta and phi as sums of Chebyshev products.
 
     Parameters
     ----------
     space
         Its box and its warp.
+    degrees
+        One product T_i(x_1) T_j(x_2) ... a row, with x in [-1, 1]: integers, shape (l, p).
     expansion
-        Coefficients of T_i(x_1) T_j(x_2) ..., shape (d, ..., d, Q + P), with x in [-1, 1].
+        Their factors, shape (l, Q + P).
     matrices
         Q: how many of the last axis are theta.
     """
 
-    kind: ClassVar[str] = "tensor"
+    kind: ClassVar[str] = "polynomial"
 
     space: ParameterSpace
+    degrees: AnyArray
     expansion: Array
     matrices: int
 
     def __call__(self, values: Array) -> tuple[Array, Array]:
         """Theta (m, Q) and phi (m, P) for parameter values (m, p)."""
         inside = 2.0 * self.space.warp(values) - 1.0
-        found = np.tensordot(_chebyshev(inside[:, 0], len(self.expansion)), self.expansion, axes=1)
-        for axis in range(1, self.space.dimension):
-            found = np.einsum("mi,mi...->m...", _chebyshev(inside[:, axis], len(self.expansion)), found)
+        found = np.empty((len(values), self.expansion.shape[1]))
+        step = max(1, _BLOCK_NUMBERS // len(self.degrees))
+        for first in range(0, len(values), step):
+            rows = slice(first, first + step)
+            found[rows] = _products(inside[rows], self.degrees) @ self.expansion
         return found[:, : self.matrices], found[:, self.matrices :]
 
 
-def tensor_coefficients(
+def polynomial_coefficients(
     coefficients: Callable[[Array], tuple[Array, Array]],
     space: ParameterSpace,
     *,
     rtol: float,
-    max_points: int = 5000,
-) -> TensorCoefficients:
-    """Interpolate coefficients, with as high a degree as ``rtol`` asks for at random points.
+    max_terms: int = 1000,
+) -> PolynomialCoefficients:
+    """Fit coefficients, with as high a degree as ``rtol`` asks for at random points.
 
     Parameters
     ----------
     coefficients
-        theta (m, Q), phi (m, P) at parameters (m, p); one assembly each, perhaps.
+        theta (m, Q), phi (m, P) at parameters (m, p); one assembly each, perhaps. An error in any of the Q
+        should count the same, and in any of the P: see :func:`locum.reduction.separation.orthonormalised`.
     space
         The box.
     rtol
-        Largest error over the largest coefficient.
-    max_points
-        Largest grid.
+        Largest error of theta over the largest theta, as vectors, and the same of phi.
+    max_terms
+        Largest number of products; each takes two parameters.
 
     Returns
     -------
-    TensorCoefficients
-        Of the highest degree that the grid allows where ``rtol`` is not reached.
+    PolynomialCoefficients
+        Of the highest degree that ``max_terms`` allows where ``rtol`` is not reached.
 
     Raises
     ------
     FitError
-        So many parameters that not even the lowest degree fits the grid.
+        So many parameters that not even the lowest degree is allowed.
     """
     checked = space.sample(_CHECKED_POINTS, np.random.default_rng(0))
-    truth = np.concatenate(coefficients(checked), axis=1)
+    truth = coefficients(checked)
+    points = _chebyshev_points(space.dimension, _POINTS_PER_TERM * max_terms)
+    known = np.empty((0, truth[0].shape[1] + truth[1].shape[1]))
     found = None
     for degree in DEGREES:
-        if (degree + 1) ** space.dimension > max_points:
+        if math.comb(space.dimension + degree, degree) > max_terms:
             break
-        found = _interpolated(coefficients, space, degree)
-        error = np.abs(np.concatenate(found(checked), axis=1) - truth).max()
-        if error <= rtol * np.abs(truth).max():
+        degrees = _total_degree(space.dimension, degree)
+        inside = points[: _POINTS_PER_TERM * len(degrees)]
+        new = coefficients(space.unwarp(0.5 * (inside[len(known) :] + 1.0)))
+        known = np.concatenate([known, np.concatenate(new, axis=1)])
+        expansion = np.linalg.lstsq(_products(inside, degrees), known)[0]
+        found = PolynomialCoefficients(space, degrees, expansion, truth[0].shape[1])
+        if all(_error(one, other) <= rtol for one, other in zip(found(checked), truth, strict=True)):
             break
     if found is None:
         raise FitError(
-            f"coefficients: a grid in {space.dimension} parameters exceeds {max_points} points; "
+            f"coefficients: a fit in {space.dimension} parameters takes more than {max_terms} terms; "
             "let the model declare its coefficients as text (coefficient_expressions)"
         )
     return found
 
 
-def _interpolated(
-    coefficients: Callable[[Array], tuple[Array, Array]], space: ParameterSpace, degree: int
-) -> TensorCoefficients:
-    count, dimension = degree + 1, space.dimension
-    points = np.cos(np.pi * (np.arange(count) + 0.5) / count)  # of the first kind: none on the boundary
-    grid = np.stack(np.meshgrid(*[points] * dimension, indexing="ij"), axis=-1).reshape(-1, dimension)
-    theta, phi = coefficients(space.unwarp(0.5 * (grid + 1.0)))
-    expansion = np.concatenate([theta, phi], axis=1).reshape(*[count] * dimension, -1)
-    transform = 2.0 / count * _chebyshev(points, count).T  # discrete orthogonality
-    transform[0] /= 2.0
-    for axis in range(dimension):
-        expansion = np.moveaxis(np.tensordot(transform, expansion, axes=(1, axis)), 0, axis)
-    return TensorCoefficients(space, np.ascontiguousarray(expansion), theta.shape[1])
+def _error(found: Array, truth: Array) -> float:
+    largest = np.linalg.norm(truth, axis=1).max()
+    return float(np.linalg.norm(found - truth, axis=1).max() / largest) if largest else 0.0
 
 
-def _chebyshev(x: Array, count: int) -> Array:
-    return np.asarray(np.polynomial.chebyshev.chebvander(x, count - 1))
+def _chebyshev_points(dimension: int, count: int) -> Array:
+    """A Sobol sequence in [-1, 1]^p, distributed as Chebyshev points are."""
+    from scipy.stats import qmc
+
+    sequence = qmc.Sobol(dimension, scramble=True, rng=np.random.default_rng(0))
+    return np.asarray(np.cos(np.pi * sequence.random_base2(math.ceil(math.log2(count)))[:count]))
+
+
+def _total_degree(dimension: int, degree: int) -> AnyArray:
+    """Rows of exponents (l, p) that sum to at most ``degree``."""
+    rows = [
+        np.bincount(chosen, minlength=dimension + 1)[:dimension]
+        for chosen in combinations_with_replacement(range(dimension + 1), degree)
+    ]
+    return np.array(rows, dtype=np.int64)
+
+
+def _products(x: Array, degrees: AnyArray) -> Array:
+    """Products of Chebyshev polynomials (m, l) at points (m, p)."""
+    tables = np.polynomial.chebyshev.chebvander(x, int(degrees.max()))  # (m, p, d + 1)
+    products = np.ones((len(x), len(degrees)))
+    for axis, column in enumerate(degrees.T):
+        products *= tables[:, axis, column]
+    return products
 
 
 def coefficients_to_saved(coefficients: Any) -> tuple[dict[str, Any], dict[str, AnyArray]]:
@@ -153,18 +182,19 @@ def coefficients_to_saved(coefficients: Any) -> tuple[dict[str, Any], dict[str, 
         names, theta, phi = coefficients.theta.names, coefficients.theta.texts, coefficients.phi.texts
         texts = {"names": list(names), "theta": list(theta), "phi": list(phi)}
         return {"kind": coefficients.kind, **texts}, {}
-    if isinstance(coefficients, TensorCoefficients):
+    if isinstance(coefficients, PolynomialCoefficients):
         content = {"space": coefficients.space.to_dict(), "matrices": coefficients.matrices}
-        return {"kind": coefficients.kind, **content}, {"expansion": coefficients.expansion}
+        arrays = {"degrees": coefficients.degrees, "expansion": coefficients.expansion}
+        return {"kind": coefficients.kind, **content}, arrays
     raise StorageError(
         "the coefficients of this reduced model are code, which is never saved; let the model declare them "
-        "as text (coefficient_expressions), or interpolate them"
+        "as text (coefficient_expressions), or fit them"
     )
 
 
 def coefficients_from_saved(
     content: Mapping[str, Any], arrays: Mapping[str, AnyArray]
-) -> CoefficientExpressions | TensorCoefficients:
+) -> CoefficientExpressions | PolynomialCoefficients:
     """Inverse of :func:`coefficients_to_saved`.
 
     Raises
@@ -177,9 +207,9 @@ def coefficients_from_saved(
             names = tuple(content["names"])
             theta, phi = (Expressions(names, tuple(content[key])) for key in ("theta", "phi"))
             return CoefficientExpressions(theta, phi)
-        if content["kind"] == TensorCoefficients.kind:
-            space = space_from_dict(content["space"])
-            return TensorCoefficients(space, np.asarray(arrays["expansion"]), int(content["matrices"]))
+        if content["kind"] == PolynomialCoefficients.kind:
+            space, matrices = space_from_dict(content["space"]), int(content["matrices"])
+            return PolynomialCoefficients(space, arrays["degrees"], arrays["expansion"], matrices)
     except (KeyError, TypeError, ValueError, ParameterError) as error:
         raise StorageError(f"the saved coefficients cannot be read: {error}") from error
     raise StorageError(f"the saved coefficients cannot be read: unknown kind {content['kind']!r}")

@@ -6,6 +6,9 @@ The dual solution psi of A(mu)^T psi = l tells how a residual moves the output. 
 
 because l . e = psi_n . A e + r_dual . e with the error e, A e = r and r_dual = l - A^T psi_n (Pierce and
 Giles, SIAM Rev. 42, 2000; Patera and Rozza 2007, section 3.5). Exact for an exact psi.
+
+Where the affine form was found by interpolation and leaves out d of the residual r and d' of r_dual, both
+norms grow by that much, and psi_n . r is wrong by at most ||psi_n||_X d.
 """
 
 from __future__ import annotations
@@ -18,7 +21,9 @@ import numpy as np
 
 from locum.arrays import AnyArray, Array
 from locum.exceptions import StorageError
+from locum.reduction.certified import CertifiedSolution
 from locum.reduction.projection import Projection, ReducedSystem
+from locum.reduction.separation import SeparationError
 
 _ROUNDING = 64 * float(np.finfo(np.float64).eps)  # of a sum of a few dozen terms, relative to their sizes
 
@@ -52,7 +57,11 @@ class DualOutput:
     cross_vectors: Array
 
     def evaluate(
-        self, theta: Array, phi: Array, coordinates: Array, residual_norms: Array, stability: Array
+        self,
+        theta: Array,
+        phi: Array,
+        solution: CertifiedSolution,
+        separation_error: SeparationError | None = None,
     ) -> OutputValues:
         """Corrected values and their figures.
 
@@ -60,10 +69,10 @@ class DualOutput:
         ----------
         theta, phi
             Coefficients, shapes (m, Q) and (m, P).
-        coordinates, residual_norms
-            Of the primal solution, shapes (m, n) and (m,).
-        stability
-            Lower bounds on the stability constant, shape (m,).
+        solution
+            Of the primal system, for m parameters.
+        separation_error
+            What the affine form leaves out, where it was found by interpolation.
 
         Returns
         -------
@@ -73,13 +82,19 @@ class DualOutput:
         ones = np.ones((len(theta), 1))
         dual = self.dual.solve(theta, ones)
         dual_norms = self.dual.residual_norms(theta, ones, dual)
+        coordinates, stability = solution.coordinates, solution.stability
         loads = np.einsum("mi,mi->m", phi @ self.cross_vectors, dual)
         images = self._images(theta, coordinates, dual)
         plain = coordinates @ self.functional
         value = plain + (loads - images)
+        unknown = _ROUNDING * (np.abs(plain) + np.abs(loads) + np.abs(images))
+        if separation_error is not None:
+            sizes = np.linalg.norm(dual, axis=1)
+            dual_norms = dual_norms + separation_error.matrix * sizes
+            unknown += sizes * separation_error.residual(solution.norms)
         with np.errstate(divide="ignore", invalid="ignore"):
-            figure = np.where(stability > 0, residual_norms * dual_norms / stability, np.inf)
-        return OutputValues(value, figure + _ROUNDING * (np.abs(plain) + np.abs(loads) + np.abs(images)))
+            figure = np.where(stability > 0, solution.residual_norms * dual_norms / stability, np.inf)
+        return OutputValues(value, figure + unknown)
 
     def _images(self, theta: Array, coordinates: Array, dual: Array) -> Array:
         """psi_n . A(mu) u_n, shape (m,)."""

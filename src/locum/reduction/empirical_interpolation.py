@@ -14,7 +14,7 @@ which a place whose value is no longer to be had is dropped while its function s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -71,16 +71,17 @@ class EmpiricalInterpolation:
     def with_places(self, places: Sequence[int] | AnyArray, samples: Array) -> EmpiricalInterpolation:
         """The rectangular form on other columns of the samples (M, X) that were searched."""
         chosen = np.asarray(places)
-        return EmpiricalInterpolation(
-            self.parameters, chosen, samples[self.parameters][:, chosen], self.errors, self.cutoff
-        )
+        return replace(self, places=chosen, cross=samples[self.parameters][:, chosen])
 
     def without_place(self, number: int) -> EmpiricalInterpolation:
         """The rectangular form without one chosen place (a broken sensor), which keeps all functions."""
         keep = np.delete(np.arange(len(self.places)), number)
-        return EmpiricalInterpolation(
-            self.parameters, self.places[keep], self.cross[:, keep], self.errors, self.cutoff
-        )
+        return replace(self, places=self.places[keep], cross=self.cross[:, keep])
+
+    def orthonormalised(self, functions: Array) -> tuple[EmpiricalInterpolation, Array]:
+        """The same interpolant on orthonormal rows that span the chosen functions (d, X), with those rows."""
+        rows = np.linalg.svd(functions, full_matrices=False)[2]
+        return replace(self, cross=rows[:, self.places]), rows
 
     def lebesgue_constant(self, functions: Array) -> float:
         """Largest sum over the chosen places of |h_l(x)|, for functions (d, X); at most 2^d - 1 (classic)."""

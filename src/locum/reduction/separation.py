@@ -17,7 +17,7 @@ Measured at some parameters it is no bound for the others: figures that contain 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +47,10 @@ class SeparationError:
 
     matrix: float = 0.0
     vector: float = 0.0
+
+    def residual(self, norms: Array) -> Array:
+        """How far the residual of a state with norm ||u_n||, (m,), can be from that of the affine form."""
+        return self.vector + self.matrix * norms
 
 
 class Pattern(NamedTuple):
@@ -135,6 +139,24 @@ def separate(
     matrices = tuple(_matrix(samples[number], pattern) for number in of_matrix.parameters)
     system = AffineSystem(matrices, loads[of_vector.parameters], inner_product)
     return Separated(system, Separation(operators, pattern, of_matrix, of_vector))
+
+
+def orthonormalised(separated: Separated) -> Separated:
+    """The same affine form on orthonormal matrices and vectors, as rows of stored entries.
+
+    Chosen matrices are as large as each other and nearly dependent: their coefficients are no smooth
+    functions of the parameters, and cancel. In an orthonormal basis an error of a coefficient is one of the
+    system.
+    """
+    system, separation = separated
+    pattern = separation.pattern
+    entries = np.stack([stored_entries(matrix, pattern) for matrix in system.matrices])
+    of_matrix, entries = separation.matrix_interpolation.orthonormalised(entries)
+    of_vector, vectors = separation.vector_interpolation.orthonormalised(system.vectors)
+    return Separated(
+        AffineSystem(tuple(_matrix(row, pattern) for row in entries), vectors, system.inner_product),
+        replace(separation, matrix_interpolation=of_matrix, vector_interpolation=of_vector),
+    )
 
 
 def measured_separation_error(

@@ -41,6 +41,8 @@ class Output:
         On the error; None where none was asked.
     figure_kind
         What its error figure is.
+    indicator
+        What indicates a field's error: ``deviation`` or ``residual``.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Output:
     relative: bool = True
     tolerance: float | None = None
     figure_kind: FigureKind = "indicator"
+    indicator: str = ""
 
 
 @dataclass(frozen=True)

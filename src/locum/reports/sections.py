@@ -202,7 +202,8 @@ def outputs(report: Report) -> Markup:
             if output.tolerance is None
             else tolerance_size(output.tolerance, relative=output.relative, unit=output.unit)
         )
-        rows.append([output.name, output.kind, output.norm, output.figure_kind, tolerance, *sizes])
+        figure = ", of the ".join(filter(None, (output.figure_kind, output.indicator)))
+        rows.append([output.name, output.kind, output.norm, figure, tolerance, *sizes])
     return section(
         "outputs", "What the surrogate answers, and how well",
         "Each row is one answer: the three last columns tell how large its error figure is over the "

@@ -100,6 +100,7 @@ def _verdict(work: Workspace) -> content.StudyVerdict:
 
 
 def _outputs(checked: CheckedSurrogate) -> tuple[content.Output, ...]:
+    statistics = checked.manifest.get("statistics", {})
     described = checked.description
     units = {name: field.unit for name, field in described.fields.items()} | dict(described.quantities)
     return tuple(
@@ -111,6 +112,7 @@ def _outputs(checked: CheckedSurrogate) -> tuple[content.Output, ...]:
             relative=output.measure == "relative",
             tolerance=checked.decisive.get(name),
             figure_kind=output.kind,
+            indicator=statistics.get(name, {}).get("indicator", ""),
         )
         for name, output in checked.calibration.outputs.items()
     )

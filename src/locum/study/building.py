@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 from locum.exceptions import ModelError
 from locum.study.reading import load_study
-from locum.study.sections import CooledBladeModel, HeatEquationModel, SelfHeatingModel, ThermalBlockModel
+from locum.study.sections import (
+    AdvectionDiffusionModel,
+    CooledBladeModel,
+    HeatEquationModel,
+    SelfHeatingModel,
+    ThermalBlockModel,
+)
 from locum.study.study import Study
 
 if TYPE_CHECKING:
@@ -52,6 +58,10 @@ def _model(study: Study) -> HighFidelityModel:
         from locum.highfidelity.self_heating import SelfHeating
 
         return SelfHeating(section.cells, section.biot)
+    if isinstance(section, AdvectionDiffusionModel):
+        from locum.highfidelity.advection_diffusion import AdvectionDiffusion
+
+        return AdvectionDiffusion(section.cells, section.diffusivity, section.width)
     from locum.highfidelity.python_model import load_python_model
 
     return load_python_model(

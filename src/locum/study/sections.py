@@ -80,6 +80,18 @@ class SelfHeatingModel(Section):
     """Heat transfer at the face over conduction in the slab."""
 
 
+class AdvectionDiffusionModel(Section):
+    """A substance that a source releases into a wind; parameters are the angle of the wind and the source."""
+
+    kind: Literal["advection_diffusion"]
+    cells: Annotated[Count, Field(ge=2)] = 60
+    """Squares per side, each cut in two triangles."""
+    diffusivity: Positive = 0.02
+    """Against a wind of one; the smaller, the thinner the layers."""
+    width: Positive = 0.15
+    """Of the source."""
+
+
 class PythonModel(Section):
     """Your own model: a function of the parameters, or a class that keeps the model contract."""
 
@@ -95,7 +107,12 @@ class PythonModel(Section):
 
 
 ModelSection = Annotated[
-    ThermalBlockModel | HeatEquationModel | CooledBladeModel | SelfHeatingModel | PythonModel,
+    ThermalBlockModel
+    | HeatEquationModel
+    | AdvectionDiffusionModel
+    | CooledBladeModel
+    | SelfHeatingModel
+    | PythonModel,
     Field(discriminator="kind"),
 ]
 
@@ -238,6 +255,10 @@ class Methods(Section):
     """interpolated: reduced basis and regression, from snapshots alone. projected: the model's own equations
     on a reduced basis, with error bounds; for models that hand over their operators. auto is projected where
     the model allows it, and interpolated otherwise; the report says which, and why."""
+    indicator: Literal["auto", "deviation", "residual"] = "auto"
+    """What indicates the error of an interpolated field before it is calibrated. deviation: what the
+    regression says of itself. residual: what the model's equations say of the answer, for steady models that
+    hand over their operators and an inner product. auto is residual where it can be had."""
     reduction: Reduction = Reduction()
     regression: Regression = Regression()
     calibration: Calibration = Calibration()

@@ -7,50 +7,18 @@ proved their figures are *bounds*, otherwise *estimates*, and neither needs cali
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
-from locum.arrays import AnyArray, Array
+from locum.arrays import Array
 from locum.reduction.basis import FieldBasis
-from locum.reduction.certified import Coefficients, Solution
-from locum.reduction.coefficients import coefficients_from_saved, coefficients_to_saved
-from locum.reduction.projection import ReducedSystem
-from locum.reduction.stability import StabilityConstant
-from locum.reduction.stability_saved import stability_from_saved, stability_to_saved
+from locum.reduction.certified import Solution
+from locum.reduction.equations_saved import ReducedModel
 from locum.surrogates.prediction import Prediction
-from locum.surrogates.saved import joined, taken
 from locum.surrogates.surrogate import Description, FieldErrors
-
-
-class ReducedModel(Protocol):
-    """Equations on a reduced basis."""
-
-    @property
-    def reduced(self) -> ReducedSystem:
-        """The projected system."""
-        ...
-
-    @property
-    def coefficients(self) -> Coefficients:
-        """Functions of the parameters."""
-        ...
-
-    @property
-    def stability(self) -> StabilityConstant:
-        """Of the unreduced system."""
-        ...
-
-    @property
-    def kind(self) -> Literal["bound", "estimate"]:
-        """What its figures are."""
-        ...
-
-    def residual_directions(self, values: Array) -> Array:
-        """What residuals have in common: coordinates (q, k)."""
-        ...
 
 
 class EquationSurrogate(ABC):
@@ -143,48 +111,3 @@ class EquationSurrogate(ABC):
     def conditioned_on(self, values: Array) -> Self:
         """The same: which simulations teach most beside these, :mod:`locum.adaptivity.greedy` finds."""
         return self
-
-
-class SavedEquations(NamedTuple):
-    """What the saved form of every reduced model holds."""
-
-    reduced: ReducedSystem
-    coefficients: Coefficients
-    stability: StabilityConstant
-
-
-def equations_to_saved(model: ReducedModel) -> tuple[dict[str, Any], dict[str, AnyArray]]:
-    """Plain values and arrays.
-
-    Raises
-    ------
-    StorageError
-        Coefficients or a stability constant that are code.
-    """
-    coefficients, coefficient_arrays = coefficients_to_saved(model.coefficients)
-    stability, stability_arrays = stability_to_saved(model.stability)
-    arrays = joined(
-        {
-            "reduced": model.reduced.to_arrays(),
-            "coefficients": coefficient_arrays,
-            "stability": stability_arrays,
-        }
-    )
-    return {"coefficients": coefficients, "stability": stability}, arrays
-
-
-def equations_from_saved(content: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> SavedEquations:
-    """Inverse of :func:`equations_to_saved`.
-
-    Raises
-    ------
-    StorageError
-        Content or arrays that make no sense.
-    KeyError
-        Content that is missing.
-    """
-    return SavedEquations(
-        ReducedSystem.from_arrays(taken(arrays, "reduced.")),
-        coefficients_from_saved(content["coefficients"], taken(arrays, "coefficients.")),
-        stability_from_saved(content["stability"], taken(arrays, "stability.")),
-    )

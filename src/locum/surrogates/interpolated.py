@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from locum.arrays import AnyArray, Array
+from locum.arrays import AnyArray, Array, prefixed, taken
 from locum.parameters import ParameterSpace
 from locum.reduction import FieldBasis, field_basis_from_arrays
 from locum.regression import (
@@ -25,7 +25,8 @@ from locum.regression import (
     quantity_predictor_from_arrays,
 )
 from locum.surrogates.prediction import Prediction
-from locum.surrogates.saved import Saved, taken, write_saved
+from locum.surrogates.residual_indicator import ResidualIndicator
+from locum.surrogates.saved import Saved, write_saved
 from locum.surrogates.surrogate import Description, FieldErrors, FigureKind
 
 _BLOCK_NUMBERS = 1 << 19  # coordinates or quantities held at a time beside the answer
@@ -36,10 +37,20 @@ _SMALLEST = 1e-300  # deviation that is still divided by
 
 @dataclass(frozen=True, eq=False)
 class InterpolatedField:
-    """Basis and regression of one field."""
+    """Basis and regression of one field.
+
+    Parameters
+    ----------
+    basis, regression
+        From parameters to coordinates, and on to the field.
+    residual
+        Indicates the field's error by the model's equations, where they are known; else the deviation of the
+        regression does.
+    """
 
     basis: FieldBasis
     regression: CoordinatePredictor
+    residual: ResidualIndicator | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +115,13 @@ class InterpolatedSurrogate:
         return self.fields[field].basis.expand(coordinates)
 
     def field_indicator(self, field: str, values: Array) -> Array:
-        """Root of the summed variances of coordinates and truncation, relative to the field's norm, (q,)."""
+        """Residual of the model's equations where they are known, else the deviation of the regression, (q,).
+
+        That is the root of the summed variances of coordinates and truncation. Both are relative to the
+        field's norm.
+        """
+        if (residual := self.fields[field].residual) is not None:
+            return self._residuals(field, residual, values)
         basis, regression = self.fields[field].basis, self.fields[field].regression
         result = np.empty(len(values))
         with _one_blas_thread(len(values)), np.errstate(divide="ignore", invalid="ignore"):
@@ -113,6 +130,13 @@ class InterpolatedSurrogate:
                 energy = np.einsum("qm,qm->q", mean, mean)
                 variance = np.einsum("qm,qm->q", deviation, deviation)
                 result[rows] = np.sqrt(variance / energy + basis.truncation_error**2)
+        return result
+
+    def _residuals(self, field: str, residual: ResidualIndicator, values: Array) -> Array:
+        result = np.empty(len(values))
+        with _one_blas_thread(len(values)):
+            for rows in _blocks(len(values), residual.model.reduced.rank):
+                result[rows] = residual(values[rows], self.coordinates(field, values[rows]))
         return result
 
     def field_errors(self, field: str, values: Array, snapshots: Array) -> FieldErrors:
@@ -161,7 +185,10 @@ class InterpolatedSurrogate:
         return fields if self.regression is None else [*fields, self.regression]
 
     def conditioned_on(self, values: Array) -> Self:
-        """A surrogate whose indicators know that these points are being simulated; same answers."""
+        """A surrogate whose deviations know that these points are being simulated; same answers.
+
+        A residual knows nothing of them: it is that of the answer.
+        """
         warped = self._warped(values)
         return replace(
             self,
@@ -172,6 +199,10 @@ class InterpolatedSurrogate:
             regression=None if self.regression is None else self.regression.conditioned_on(warped),
         )
 
+    def with_residual(self, field: str, residual: ResidualIndicator) -> Self:
+        """The same answers, with another indicator of one field's error."""
+        return replace(self, fields={**self.fields, field: replace(self.fields[field], residual=residual)})
+
     def save(self, folder: Path) -> None:
         """Write the saved form: JSON and arrays, no pickle."""
         description, arrays = self.description.to_saved()
@@ -181,6 +212,9 @@ class InterpolatedSurrogate:
                 "basis": _put(arrays, f"field.{name}.basis.", field.basis.to_arrays()),
                 "regression": _put(arrays, f"field.{name}.regression.", field.regression.to_arrays()),
             }
+            if field.residual is not None:
+                saved = _put(arrays, f"field.{name}.residual.", field.residual.to_arrays())
+                content["fields"][name]["residual"] = saved
         if self.regression is not None:
             content["regression"] = _put(arrays, "regression.", self.regression.to_arrays())
         write_saved(folder, "surrogate", Saved(self.kind, content, arrays))
@@ -197,6 +231,9 @@ class InterpolatedSurrogate:
                     coordinate_predictor_from_arrays(
                         taken(arrays, f"field.{name}.regression."), field["regression"]
                     ),
+                    ResidualIndicator.from_arrays(taken(arrays, f"field.{name}.residual."), field["residual"])
+                    if "residual" in field
+                    else None,
                 )
                 for name, field in content["fields"].items()
             },
@@ -233,5 +270,5 @@ def _put(
     arrays: dict[str, AnyArray], prefix: str, part: tuple[Mapping[str, AnyArray], dict[str, Any]]
 ) -> dict[str, Any]:
     """Add a part's arrays under a prefix and return its plain values."""
-    arrays.update({prefix + key: array for key, array in part[0].items()})
+    arrays |= prefixed(part[0], prefix)
     return part[1]

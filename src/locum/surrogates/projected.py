@@ -12,20 +12,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from locum.arrays import Array
+from locum.arrays import Array, joined, taken
 from locum.exceptions import StorageError
 from locum.reduction import SteadyBasis
 from locum.reduction.certified import CertifiedModel, CertifiedSolution
-from locum.reduction.dual_outputs import DualOutput, OutputValues
-from locum.reduction.separation import SeparationError
-from locum.surrogates.equations import EquationSurrogate, equations_from_saved, equations_to_saved
+from locum.reduction.certified_saved import certified_from_saved, certified_to_saved
+from locum.reduction.dual_outputs import DualOutput
+from locum.surrogates.equations import EquationSurrogate
 from locum.surrogates.remembered import Remembered
-from locum.surrogates.saved import Saved, joined, taken, write_saved
+from locum.surrogates.saved import Saved, write_saved
 from locum.surrogates.surrogate import Description
+
+_BLOCK = 4096  # queries that are solved at a time
+
+
+class _Answers(NamedTuple):
+    relative: Array  # figure of the field, (q,)
+    quantities: Array  # (q, k)
+    figures: Array  # of the quantities, (q, k)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,19 +64,24 @@ class ProjectedSurrogate(EquationSurrogate):
 
     def solve(self, values: Array) -> CertifiedSolution:
         """Coordinates, and the figures of absolute and relative errors, for parameter values (q, p)."""
-        return self._solved(values)
+        return self.model.solve(values)
 
     def quantity_values(self, values: Array) -> Array:
         """Quantities of interest, corrected by their duals, shape (q, k)."""
-        return self._columns([output.value for output in self._evaluated(values)], len(values))
+        return self._answers(values).quantities.copy()
 
     def quantity_indicators(self, values: Array) -> Array:
         """Bound or estimate of the error of each quantity, in its unit, shape (q, k)."""
-        return self._columns([output.figure for output in self._evaluated(values)], len(values))
+        return self._answers(values).figures.copy()
 
     def coordinates(self, field: str, values: Array) -> Array:
         """Reduced coordinates, shape (q, m)."""
-        return self.solve(values).coordinates.copy()
+        theta, phi = self.model.coefficients(values)
+        return self.model.reduced.solve(theta, phi)
+
+    def field_indicator(self, field: str, values: Array) -> Array:
+        """Bound or estimate of the field's relative error, shape (q,); infinite where none can be claimed."""
+        return self._answers(values).relative.copy()
 
     def save(self, folder: Path) -> None:
         """Write the saved form: JSON and arrays, no pickle.
@@ -79,18 +92,11 @@ class ProjectedSurrogate(EquationSurrogate):
             Coefficients or a stability constant that are code, or a folder that cannot be written.
         """
         description, arrays = self.description.to_saved()
-        equations, equation_arrays = equations_to_saved(self.model)
         basis_arrays, basis = self.basis.to_arrays()
-        parts = {"basis": basis_arrays}
-        parts |= {f"output.{name}": output.to_arrays() for name, output in self.outputs.items()}
-        error = self.model.separation_error
-        content = {
-            "description": description,
-            "basis": basis,
-            **equations,
-            "separation_error": None if error is None else [error.matrix, error.vector],
-        }
-        arrays |= equation_arrays | joined(parts) | {"training": self.training}
+        model, model_arrays = certified_to_saved(self.model)
+        arrays |= joined({"basis": basis_arrays, "model": model_arrays}) | {"training": self.training}
+        arrays |= joined({f"output.{name}": output.to_arrays() for name, output in self.outputs.items()})
+        content = {"description": description, "basis": basis, "model": model}
         write_saved(folder, "surrogate", Saved(self.kind, content, arrays))
 
     @classmethod
@@ -105,9 +111,7 @@ class ProjectedSurrogate(EquationSurrogate):
         content, arrays = saved.content, saved.arrays
         try:
             description = Description.from_saved(content["description"], arrays)
-            error = content["separation_error"]
-            equations = equations_from_saved(content, arrays)
-            model = CertifiedModel(*equations, None if error is None else SeparationError(*error))
+            model = certified_from_saved(content["model"], taken(arrays, "model."))
             outputs = {
                 name: DualOutput.from_arrays(taken(arrays, f"output.{name}."))
                 for name in description.quantities
@@ -118,21 +122,19 @@ class ProjectedSurrogate(EquationSurrogate):
             raise StorageError(f"the saved projected surrogate cannot be read: {error!r}") from error
 
     @cached_property
-    def _solved(self) -> Remembered[CertifiedSolution]:
-        return Remembered(self.model.solve)
+    def _answers(self) -> Remembered[_Answers]:
+        return Remembered(self._answer)
 
-    @cached_property
-    def _evaluated(self) -> Remembered[list[OutputValues]]:
-        return Remembered(self._evaluate)
-
-    def _evaluate(self, values: Array) -> list[OutputValues]:
-        theta, phi = self.model.coefficients(values)
-        solution = self.solve(values)
-        return [
-            output.evaluate(theta, phi, solution.coordinates, solution.residual_norms, solution.stability)
-            for output in self.outputs.values()
-        ]
-
-    @staticmethod
-    def _columns(columns: list[Array], count: int) -> Array:
-        return np.stack(columns, axis=1) if columns else np.empty((count, 0))
+    def _answer(self, values: Array) -> _Answers:
+        """All but the field, a block at a time: values and figures come together."""
+        shape = (len(values), len(self.outputs))
+        answers = _Answers(np.empty(len(values)), np.empty(shape), np.empty(shape))
+        for first in range(0, len(values), _BLOCK):
+            rows = slice(first, first + _BLOCK)
+            theta, phi = self.model.coefficients(values[rows])
+            solution = self.model.solve(values[rows])
+            answers.relative[rows] = solution.relative
+            for column, output in enumerate(self.outputs.values()):
+                found = output.evaluate(theta, phi, solution, self.model.separation_error)
+                answers.quantities[rows, column], answers.figures[rows, column] = found
+        return answers

@@ -13,13 +13,14 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from locum.arrays import Array
+from locum.arrays import Array, joined, taken
 from locum.exceptions import StorageError
 from locum.reduction import StepwiseBasis
+from locum.reduction.equations_saved import equations_from_saved, equations_to_saved
 from locum.reduction.reduced_evolution import EvolutionModel, EvolutionSummary
-from locum.surrogates.equations import EquationSurrogate, equations_from_saved, equations_to_saved
+from locum.surrogates.equations import EquationSurrogate
 from locum.surrogates.remembered import Remembered
-from locum.surrogates.saved import Saved, joined, taken, write_saved
+from locum.surrogates.saved import Saved, write_saved
 from locum.surrogates.surrogate import Description
 
 

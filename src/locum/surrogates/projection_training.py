@@ -16,7 +16,6 @@ from locum.highfidelity import (
     HasCoefficientExpressions,
     HasCoercivityBound,
     HasInnerProduct,
-    HasOperators,
     HasOutputFunctionals,
     HasTimeStepping,
 )
@@ -25,13 +24,13 @@ from locum.parameters.expressions import Expressions
 from locum.reduction import InnerProduct, SteadyBasis
 from locum.reduction.affine_system import AffineSystem
 from locum.reduction.certified import CertifiedModel, Coefficients
-from locum.reduction.coefficients import CoefficientExpressions, tensor_coefficients
+from locum.reduction.coefficients import CoefficientExpressions
 from locum.reduction.definiteness import is_definite, is_symmetric
 from locum.reduction.dual_outputs import DualOutput, dual_output
 from locum.reduction.projection import Projection
-from locum.reduction.separation import SeparationError, measured_separation_error, separate
-from locum.reduction.stability import InterpolatedConstant, KnownConstant, MinTheta, StabilityConstant
-from locum.reduction.stability_eigenvalues import coercivity_constant, inf_sup_constant
+from locum.reduction.separation import SeparationError
+from locum.reduction.stability import KnownConstant, MinTheta, StabilityConstant
+from locum.reduction.stability_eigenvalues import coercivity_constant
 from locum.reduction.successive_constraints import successive_constraints
 from locum.surrogates.projected import ProjectedSurrogate
 from locum.surrogates.surrogate import Description
@@ -185,69 +184,6 @@ def affine_system(model: Any, unknowns: Unknowns) -> tuple[AffineSystem, Coeffic
     return system, CoefficientExpressions(theta, phi)
 
 
-def separated_problem(
-    model: Any,
-    space: ParameterSpace | None = None,
-    *,
-    rtol: float = 1e-6,
-    samples: int = 200,
-    constants: int = 30,
-    seed: int = 0,
-) -> AffineProblem:
-    """Make a problem of a model that only assembles its operators; its figures are estimates.
-
-    Parameters
-    ----------
-    model
-        A steady high-fidelity model with assembled operators and an inner product.
-    space
-        A study's space, where it is not the model's own.
-    rtol
-        Of the separation and of the interpolated coefficients.
-    samples
-        Assembled systems that the separation searches.
-    constants
-        Parameters at which the stability constant is computed, or asked of the model, and then interpolated.
-    seed
-        Of all draws.
-
-    Raises
-    ------
-    ModelError
-        A capability is missing, the sparsity pattern changes, or the system is not stable somewhere.
-    FitError
-        Too many parameters for interpolated coefficients.
-    """
-    name = model.name
-    if not isinstance(model, HasOperators) or not isinstance(model, HasInnerProduct):
-        raise ModelError(
-            f"model {name!r} cannot be projected: it needs operators, free_nodes, solution_field and "
-            "inner_product"
-        )
-    unknowns = unknowns_of(model, space)
-    space, inner = unknowns.space, unknowns.inner
-
-    def operators(value: Array) -> tuple[Any, Array]:
-        return model.operators(dict(zip(space.names, value.tolist(), strict=True)))
-
-    generator = np.random.default_rng(seed)
-    separated = separate(operators, space.sample(samples, generator), inner, rtol=rtol)
-    coefficients = tensor_coefficients(separated.separation.coefficients, space, rtol=rtol)
-    error = measured_separation_error(separated, space.sample(constants, generator), coefficients)
-    centres = space.sample(constants, generator)
-    if isinstance(model, HasCoercivityBound):
-        known = model.coercivity_bound(centres)
-    else:
-        known = np.array([inf_sup_constant(operators(value)[0], _sparse(inner)) for value in centres])
-    return AffineProblem(
-        **vars(unknowns),
-        system=separated.system,
-        coefficients=coefficients,
-        stability=InterpolatedConstant(space, centres, known),
-        separation_error=error,
-    )
-
-
 def proved_constant(
     system: AffineSystem, coefficients: Coefficients, space: ParameterSpace
 ) -> StabilityConstant:
@@ -264,7 +200,7 @@ def proved_constant(
         ]
     )
     theta = coefficients(values)[0]
-    product = _sparse(system.inner_product)
+    product = sparse_product(system.inner_product)
     if (theta > 0).all() and all(_semidefinite(matrix, product) for matrix in system.matrices):
         reference = sum(factor * part for factor, part in zip(theta[0], system.matrices, strict=True))
         constant = (1.0 - _CAUTION) * coercivity_constant(reference, product)
@@ -315,7 +251,14 @@ def projected_surrogate(
     return ProjectedSurrogate(description, basis, solutions, outputs, training)
 
 
-def _sparse(product: InnerProduct) -> Any:
+def sparse_product(product: InnerProduct) -> Any:
+    """The matrix (N, N) of an inner product.
+
+    Raises
+    ------
+    ModelError
+        Weights, or none at all.
+    """
     if product.matrix is None or product.matrix.ndim == 1:
         raise ModelError(
             "a stability constant needs a sparse inner product, in which the operators are bounded"

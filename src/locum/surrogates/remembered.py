@@ -11,9 +11,6 @@ import numpy as np
 
 from locum.arrays import Array
 
-ROWS = 32_768
-"""Answers to more queries are not kept."""
-
 _Answer = TypeVar("_Answer")
 
 
@@ -23,7 +20,7 @@ class Remembered(Generic[_Answer]):
     Parameters
     ----------
     function
-        Of parameter values (q, p). Whoever gets its answer leaves it as it is.
+        Of parameter values (q, p), with a few numbers for each. Whoever gets its answer leaves it as it is.
     """
 
     def __init__(self, function: Callable[[Array], _Answer]) -> None:
@@ -35,8 +32,7 @@ class Remembered(Generic[_Answer]):
         if (known := self.known(values)) is not None:
             return known
         answer = self._function(values)
-        if len(values) <= ROWS:
-            self._last = np.array(values), answer
+        self._last = np.array(values), answer
         return answer
 
     def known(self, values: Array) -> _Answer | None:

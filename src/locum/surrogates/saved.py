@@ -104,16 +104,6 @@ def read_saved(folder: Path, name: str) -> Saved:
     return Saved(str(kind), content, _read_arrays(folder / f"{name}.npz", expected))
 
 
-def joined(parts: Mapping[str, Mapping[str, AnyArray]]) -> dict[str, AnyArray]:
-    """Arrays of several parts under one roof, as ``PART.NAME``."""
-    return {f"{part}.{name}": array for part, found in parts.items() for name, array in found.items()}
-
-
-def taken(arrays: Mapping[str, AnyArray], prefix: str) -> dict[str, AnyArray]:
-    """The arrays of one part again, without its prefix ``PART.``."""
-    return {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
-
-
 def _read_document(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_bytes())
