@@ -83,16 +83,7 @@ class Cluster:
         StorageError
             An outcome could not be committed (disk full, say); every committed sample stays.
         """
-        futures = {
-            self.client.submit(
-                _run_on_worker,
-                record.to_dict(),
-                key=record.identity,
-                pure=False,
-                priority=0 if record.purpose == "calibration" else 1,
-            ): record
-            for record in records
-        }
+        futures = self._submitted(records)
         for future in as_completed(list(futures), loop=self.client.loop):
             record = futures.pop(future)
             if self.closing.is_set():
@@ -108,6 +99,17 @@ class Cluster:
             if answer["outcome"] == "lost":
                 answer = self._record_loss(record, answer)
             watcher.simulated(answer["outcome"], answer.get("seconds", 0.0))
+
+    def _submitted(self, records: Sequence[SampleRecord]) -> dict[Any, SampleRecord]:
+        """Hand samples to Dask, all of one priority in one message: a message each costs more than a task."""
+        futures: dict[Any, SampleRecord] = {}
+        for priority in (1, 0):
+            mine = [record for record in records if (record.purpose == "calibration") == (priority == 0)]
+            if mine:
+                samples, keys = [record.to_dict() for record in mine], [record.identity for record in mine]
+                sent = self.client.map(_run_on_worker, samples, key=keys, pure=False, priority=priority)
+                futures |= dict(zip(sent, mine, strict=True))
+        return futures
 
     def _record_loss(self, record: SampleRecord, answer: dict[str, Any]) -> dict[str, Any]:
         if answer["failure"] == "storage":
