@@ -29,6 +29,7 @@ from locum.inference.operators import InferredOperators
 STRENGTHS = (1e-1, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5, 1e-6, 1e-8, 1e-10, 1e-12)
 TAILS = tuple(10.0 ** (-k / 2) for k in range(2, 26))  # projection errors of the ranks that are tried
 SAFE_SHARE = 0.02  # smallest singular value in the sweep over that at the training points
+_HOPELESS = 1.5  # times the error of the best gauge: larger ranks are not tried with this one
 _PATIENCE = 2  # ranks without progress after which no larger one is tried
 _MOST_REFUSED = 8  # unsafe fits after which the search ends
 
@@ -134,7 +135,7 @@ def select(
         Every fit is unsafe; the message says why the best one was refused.
     """
     folds = make_folds(sampled.coordinates) if folds is None else folds
-    choices = [choice for gauge in gauges for choice in _tried(sampled, gauge, folds, goal)]
+    choices = _tried(sampled, gauges, folds, goal)
     choices = sorted((each for each in choices if np.isfinite(each.score)), key=lambda each: each.score)
     basis = principal_vectors(sampled.coordinates)
     refused: list[str] = []
@@ -168,17 +169,23 @@ def unsafe(operators: InferredOperators, sampled: Sampled, gauge: Gauge) -> str 
     return None
 
 
-def _tried(sampled: Sampled, gauge: Gauge, folds: Sequence[Fold], goal: float) -> list[Choice]:
-    """The best strength of every rank that was tried with one gauge, and the next best ones."""
+def _tried(sampled: Sampled, gauges: Sequence[Gauge], folds: Sequence[Fold], goal: float) -> list[Choice]:
+    """The two best strengths of every rank and gauge that was tried."""
     limit = min(min(len(fold.basis) for fold in folds), len(sampled.coordinates) - 1)
     found: list[Choice] = []
     best, since = np.inf, 0
-    for rank in ranks_to_try(sampled.coordinates, limit, TAILS):
-        choices = sorted(evaluated(sampled, gauge, folds, rank, STRENGTHS), key=lambda each: each.score)
-        found += choices[:2]
-        since = 0 if choices[0].score < 0.98 * best else since + 1
-        best = min(best, choices[0].score)
-        if best <= goal or since >= _PATIENCE:
+    for step, rank in enumerate(ranks_to_try(sampled.coordinates, limit, TAILS)):
+        choices = {
+            gauge: sorted(evaluated(sampled, gauge, folds, rank, STRENGTHS), key=lambda each: each.score)
+            for gauge in gauges
+        }
+        found += [choice for tried in choices.values() for choice in tried[:2]]
+        here = min(tried[0].score for tried in choices.values())
+        if step:  # with a few coordinates all are alike
+            gauges = [gauge for gauge in gauges if choices[gauge][0].score <= _HOPELESS * here]
+        since = 0 if here < 0.98 * best else since + 1
+        best = min(best, here)
+        if best <= goal or since >= _PATIENCE or not gauges:
             break
     return found
 

@@ -1,5 +1,7 @@
 """Surrogates: what answers instead of the high-fidelity model, its predictions and its saved form."""
 
+from locum.surrogates.inferred import InferredSurrogate
+from locum.surrogates.inferred_training import InferredOptions, InferredTraining, train_inferred
 from locum.surrogates.interpolated import InterpolatedField, InterpolatedSurrogate
 from locum.surrogates.loading import load_surrogate
 from locum.surrogates.prediction import Prediction
@@ -22,6 +24,9 @@ __all__ = [
     "FieldErrors",
     "FieldStatistics",
     "FigureKind",
+    "InferredOptions",
+    "InferredSurrogate",
+    "InferredTraining",
     "InterpolatedField",
     "InterpolatedOptions",
     "InterpolatedSurrogate",
@@ -34,6 +39,7 @@ __all__ = [
     "TrainingStatistics",
     "load_surrogate",
     "read_saved",
+    "train_inferred",
     "train_interpolated",
     "write_saved",
 ]

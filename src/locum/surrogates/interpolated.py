@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from locum.arrays import AnyArray, Array
+from locum.arrays import Array
 from locum.parameters import ParameterSpace
 from locum.reduction import FieldBasis, field_basis_from_arrays
 from locum.regression import (
@@ -25,7 +25,7 @@ from locum.regression import (
     quantity_predictor_from_arrays,
 )
 from locum.surrogates.prediction import Prediction
-from locum.surrogates.saved import Saved, write_saved
+from locum.surrogates.saved import Saved, packed, unpacked, write_saved
 from locum.surrogates.surrogate import Description, FieldErrors, FigureKind
 
 _BLOCK_NUMBERS = 1 << 19  # coordinates or quantities held at a time beside the answer
@@ -68,8 +68,7 @@ class InterpolatedSurrogate:
         return self.description.space
 
     def _warped(self, values: Array) -> Array:
-        warped = self._space.warp(values)
-        return np.minimum(np.maximum(warped, -_FARTHEST), 1.0 + _FARTHEST)
+        return warped_in_reach(self._space, values)
 
     def predict(self, parameters: Any) -> Prediction:
         """Answer for one or a million parameter sets; nothing is computed before it is asked for."""
@@ -178,11 +177,11 @@ class InterpolatedSurrogate:
         content: dict[str, Any] = {"description": description, "fields": {}, "regression": None}
         for name, field in self.fields.items():
             content["fields"][name] = {
-                "basis": _put(arrays, f"field.{name}.basis.", field.basis.to_arrays()),
-                "regression": _put(arrays, f"field.{name}.regression.", field.regression.to_arrays()),
+                "basis": packed(arrays, f"field.{name}.basis.", field.basis.to_arrays()),
+                "regression": packed(arrays, f"field.{name}.regression.", field.regression.to_arrays()),
             }
         if self.regression is not None:
-            content["regression"] = _put(arrays, "regression.", self.regression.to_arrays())
+            content["regression"] = packed(arrays, "regression.", self.regression.to_arrays())
         write_saved(folder, "surrogate", Saved(self.kind, content, arrays))
 
     @classmethod
@@ -193,17 +192,22 @@ class InterpolatedSurrogate:
             Description.from_saved(content["description"], arrays),
             {
                 name: InterpolatedField(
-                    field_basis_from_arrays(_taken(arrays, f"field.{name}.basis."), field["basis"]),
+                    field_basis_from_arrays(unpacked(arrays, f"field.{name}.basis."), field["basis"]),
                     coordinate_predictor_from_arrays(
-                        _taken(arrays, f"field.{name}.regression."), field["regression"]
+                        unpacked(arrays, f"field.{name}.regression."), field["regression"]
                     ),
                 )
                 for name, field in content["fields"].items()
             },
             None
             if content["regression"] is None
-            else quantity_predictor_from_arrays(_taken(arrays, "regression."), content["regression"]),
+            else quantity_predictor_from_arrays(unpacked(arrays, "regression."), content["regression"]),
         )
+
+
+def warped_in_reach(space: ParameterSpace, values: Array) -> Array:
+    """Values (q, p) warped to the unit cube, and held where a regression still answers a number."""
+    return np.minimum(np.maximum(space.warp(values), -_FARTHEST), 1.0 + _FARTHEST)
 
 
 def _blocks(queries: int, width: int = 8) -> Iterator[slice]:
@@ -227,15 +231,3 @@ def _thread_pools() -> Any:
     from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
     return ThreadpoolController()
-
-
-def _put(
-    arrays: dict[str, AnyArray], prefix: str, part: tuple[Mapping[str, AnyArray], dict[str, Any]]
-) -> dict[str, Any]:
-    """Add a part's arrays under a prefix and return its plain values."""
-    arrays.update({prefix + key: array for key, array in part[0].items()})
-    return part[1]
-
-
-def _taken(arrays: Mapping[str, AnyArray], prefix: str) -> dict[str, AnyArray]:
-    return {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}

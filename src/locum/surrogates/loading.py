@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from locum.exceptions import StorageError
+from locum.surrogates.inferred import InferredSurrogate
 from locum.surrogates.interpolated import InterpolatedSurrogate
 from locum.surrogates.projected import ProjectedSurrogate
 from locum.surrogates.saved import Saved, read_saved
@@ -14,6 +15,7 @@ from locum.surrogates.surrogate import Surrogate
 _KINDS: Mapping[str, Callable[[Saved], Surrogate]] = {
     InterpolatedSurrogate.kind: InterpolatedSurrogate.from_saved,
     ProjectedSurrogate.kind: ProjectedSurrogate.from_saved,
+    **dict.fromkeys(InferredSurrogate.kinds, InferredSurrogate.from_saved),
 }
 
 

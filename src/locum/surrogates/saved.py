@@ -104,6 +104,19 @@ def read_saved(folder: Path, name: str) -> Saved:
     return Saved(str(kind), content, _read_arrays(folder / f"{name}.npz", expected))
 
 
+def packed(
+    arrays: dict[str, AnyArray], prefix: str, part: tuple[Mapping[str, AnyArray], dict[str, Any]]
+) -> dict[str, Any]:
+    """Add the arrays of a part under a prefix, and return its plain values."""
+    arrays.update({prefix + key: array for key, array in part[0].items()})
+    return part[1]
+
+
+def unpacked(arrays: Mapping[str, AnyArray], prefix: str) -> dict[str, AnyArray]:
+    """The arrays of the part that was packed under a prefix."""
+    return {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
+
+
 def _read_document(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_bytes())

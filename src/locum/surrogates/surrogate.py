@@ -1,4 +1,4 @@
-"""What every surrogate is, whatever its kind: interpolated today; projected, neural and inferred ones follow.
+"""What every surrogate is, whatever its kind: interpolated, projected, inferred or hybrid.
 
 A surrogate is frozen and carries its own transforms: parameter values in the user's units go in. One
 conditioned on new data is a new surrogate. It says nothing about its error beyond a raw *indicator*, a number

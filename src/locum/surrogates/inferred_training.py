@@ -1,0 +1,272 @@
+"""Train an inferred surrogate: one pass over the snapshots, then equations, corrections and functionals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from locum.arrays import Array
+from locum.exceptions import FitError
+from locum.inference.folds import field_norms, make_folds, root_mean_square
+from locum.inference.steady import SteadyInference, SteadyModel, infer_steady, truncation_errors
+from locum.inference.structure import Structure
+from locum.parameters import ParameterSpace
+from locum.reduction import FieldBasis, SteadyBasis, compressed_ensemble
+from locum.regression import CoordinatePredictor, QuantityPredictor, fit_coordinates, fit_quantities
+from locum.surrogates.inferred import Functional, InferredField, InferredSurrogate
+from locum.surrogates.surrogate import Description
+from locum.surrogates.training import TrainingData
+
+_WIDE_SHARE = 1e-3  # of the tolerance: what the basis that everything is done in leaves out
+_FINEST = 1e-13
+_GOAL_SHARE = 0.1  # of the tolerance: a K-fold error that needs no better fit
+_HELPS = 0.9  # a correction must take the K-fold error below this part of it
+_STEP = 0.05  # of a warped parameter's range, for the change of the field
+_PROBES = 64
+_FLOOR = 1e-3  # share of the largest change that every parameter is taken to make
+
+
+@dataclass(frozen=True)
+class InferredOptions:
+    """How an inferred surrogate is trained.
+
+    Parameters
+    ----------
+    structure
+        How the parameters enter the equations; found where it is left out.
+    terms
+        More expressions of the parameters to search among.
+    correction
+        ``auto``: Gaussian processes on what the equations leave, where cross-validation says that they help;
+        ``never``.
+    """
+
+    structure: Structure | None = None
+    terms: tuple[str, ...] = ()
+    correction: Literal["auto", "never"] = "auto"
+
+
+@dataclass(frozen=True, eq=False)
+class InferredStatistics:
+    """How the training of one field went.
+
+    Parameters
+    ----------
+    structure
+        As declared or found.
+    rank
+        Number of coordinates.
+    symmetric
+        Whether the operators are.
+    strength
+        Of the Tikhonov term.
+    truncation_error
+        Relative root-mean-square error that the basis leaves on the training samples.
+    errors
+        Relative error of each training sample as predicted without it by the equations, shape (s,).
+    corrected
+        The same with the correction, where there is one.
+    refused
+        Fits that looked better and were unsafe, one sentence each.
+    """
+
+    structure: Structure
+    rank: int
+    symmetric: bool
+    strength: float
+    truncation_error: float
+    errors: Array
+    corrected: Array | None
+    refused: tuple[str, ...]
+
+
+class InferredTraining(NamedTuple):
+    """A trained surrogate, and how the training of each field went."""
+
+    surrogate: InferredSurrogate
+    statistics: Mapping[str, InferredStatistics]
+
+
+class _Trained(NamedTuple):
+    field: InferredField
+    statistics: InferredStatistics
+    coordinates: Array  # of the snapshots in the field's basis (s, n)
+    predicted: Array  # the same as predicted without each
+
+
+def train_inferred(data: TrainingData, options: InferredOptions) -> InferredTraining:
+    """Train on n simulations.
+
+    Parameters
+    ----------
+    data
+        The simulations; only steady fields.
+    options
+        How.
+
+    Raises
+    ------
+    FitError
+        Too few simulations, a field that evolves in time, a declared structure that is wrong, or no safe fit.
+    """
+    trained = {name: _train_field(data, name, options) for name in data.description.fields}
+    regression, functionals = _quantities(data, trained)
+    surrogate = InferredSurrogate(
+        data.description,
+        {name: part.field for name, part in trained.items()},
+        regression,
+        functionals,
+        data.values,
+    )
+    return InferredTraining(surrogate, {name: part.statistics for name, part in trained.items()})
+
+
+def _train_field(data: TrainingData, name: str, options: InferredOptions) -> _Trained:
+    if "time" in data.description.fields[name].dimensions:
+        raise FitError(f"field {name!r} evolves in time; only steady fields make inferred surrogates yet")
+    space, tolerance = data.description.space, data.fields[name].tolerance
+    wide, coordinates = _wide_basis(data.description, data, name)
+    found = infer_steady(
+        space,
+        data.values,
+        coordinates,
+        structure=options.structure,
+        terms=options.terms,
+        goal=_GOAL_SHARE * tolerance,
+    )
+    own, predicted = coordinates @ found.basis.T, found.predicted @ found.basis.T
+    correction, corrected = None, None
+    if options.correction == "auto" and root_mean_square(found.errors) > _GOAL_SHARE * tolerance:
+        correction, corrected = _correction(space.warp(data.values), coordinates, found)
+        if correction is not None:
+            predicted = own - correction.leave_one_out()[0]
+    left = root_mean_square(truncation_errors(coordinates, found.basis))
+    basis = replace(
+        wide, vectors=found.basis @ wide.vectors, truncation_error=max(left, wide.truncation_error)
+    )
+    field = InferredField(
+        basis,
+        found.model,
+        correction,
+        relative_changes(found.model, space),
+        _surprise(found.errors, found.model.spread(data.values)),
+    )
+    choice = found.selected.choice
+    statistics = InferredStatistics(
+        found.model.structure,
+        choice.rank,
+        choice.gauge.symmetric,
+        choice.strength,
+        left,
+        found.errors,
+        corrected,
+        found.selected.refused,
+    )
+    return _Trained(field, statistics, own, predicted)
+
+
+def _wide_basis(description: Description, data: TrainingData, name: str) -> tuple[SteadyBasis, Array]:
+    """A basis that holds all snapshots, far better than asked, and their coordinates in it."""
+    field = data.fields[name]
+    ensemble = compressed_ensemble(
+        field.blocks,
+        shape=description.fields[name].shape,
+        times=None,
+        inner_product=field.inner_product,
+        rtol=max(_WIDE_SHARE * field.tolerance, _FINEST),
+    )
+    basis: FieldBasis = ensemble.basis()
+    assert isinstance(basis, SteadyBasis)
+    return basis, ensemble.coordinates(basis)
+
+
+def _correction(
+    warped: Array, coordinates: Array, found: SteadyInference
+) -> tuple[CoordinatePredictor | None, Array | None]:
+    """Gaussian processes on what each simulation's field has beyond its prediction without it, if they help.
+
+    Residuals of the fit itself would be too small: an over-fitted model has none.
+    """
+    left = (coordinates - found.predicted) @ found.basis.T
+    if not np.isfinite(left).all():
+        return None, None
+    try:
+        correction = fit_coordinates(warped, left).value
+    except FitError:
+        return None, None
+    beyond = coordinates - coordinates @ found.basis.T @ found.basis
+    errors = np.hypot(
+        np.linalg.norm(correction.leave_one_out()[0], axis=1), np.linalg.norm(beyond, axis=1)
+    ) / field_norms(coordinates)
+    if root_mean_square(errors) < _HELPS * root_mean_square(found.errors):
+        return correction, errors
+    return None, None
+
+
+def relative_changes(model: SteadyModel, space: ParameterSpace) -> Array:
+    """Relative change of a field over each warped parameter's range, root mean square, shape (p,)."""
+    centres = np.random.default_rng(0).uniform(_STEP, 1.0 - _STEP, (_PROBES, space.dimension))
+    norms = field_norms(model.coordinates(space.unwarp(centres)))
+    changes = np.empty(space.dimension)
+    for j in range(space.dimension):
+        step = _STEP * np.eye(space.dimension)[j]
+        ends = [model.coordinates(space.unwarp(centres + sign * step)) for sign in (1.0, -1.0)]
+        relative = np.linalg.norm(ends[0] - ends[1], axis=1) / (2.0 * _STEP * norms)
+        changes[j] = root_mean_square(relative[np.isfinite(relative)]) if np.isfinite(relative).any() else 1.0
+    return np.asarray(np.maximum(changes, max(_FLOOR * changes.max(), np.finfo(np.float64).tiny)))
+
+
+def _surprise(errors: Array, spread: Array) -> Array:
+    """Errors over the spread there, scaled so that one is as expected."""
+    floor = 0.1 * float(np.median(spread)) + np.finfo(np.float64).tiny
+    ratio = np.where(np.isfinite(errors), errors, 1.0) / np.maximum(spread, floor)
+    return np.asarray(ratio / max(root_mean_square(ratio), np.finfo(np.float64).tiny))
+
+
+def _quantities(
+    data: TrainingData, trained: Mapping[str, _Trained]
+) -> tuple[QuantityPredictor | None, dict[str, Functional]]:
+    """Gaussian processes of all quantities, and the linear functionals of those that are better so."""
+    names = tuple(data.description.quantities)
+    if not names:
+        return None, {}
+    columns = np.stack([data.quantities[name] for name in names], axis=1)
+    regression = fit_quantities(data.description.space.warp(data.values), columns)
+    left = regression.leave_one_out()[0]
+    functionals = {}
+    for j, name in enumerate(names):
+        best = float(np.mean(left[:, j] ** 2))
+        for field, part in trained.items():
+            functional, error = _functional(field, part, columns[:, j])
+            if error < best:
+                functionals[name], best = functional, error
+    return regression, functionals
+
+
+def _functional(field: str, part: _Trained, values: Array) -> tuple[Functional, float]:
+    """Least squares of a quantity on the coordinates, and the mean square K-fold error of its predictions."""
+    misfits, errors = np.empty(len(values)), np.empty(len(values))
+    for fold in make_folds(part.coordinates):
+        weights, constant = _linear(part.coordinates[fold.training], values[fold.training])
+        rows = fold.tested
+        misfits[rows] = part.coordinates[rows] @ weights + constant - values[rows]
+        errors[rows] = part.predicted[rows] @ weights + constant - values[rows]
+    weights, constant = _linear(part.coordinates, values)
+    misfit = root_mean_square(misfits)
+    return Functional(field, weights, constant, misfit), float(np.mean(errors**2))
+
+
+def _linear(coordinates: Array, values: Array) -> tuple[Array, float]:
+    """Weights (n,) and constant of the least relative misfit; of the smallest ones where many fit."""
+    rows = np.concatenate([coordinates, np.full((len(values), 1), np.median(np.abs(values)))], axis=1)
+    scales = field_norms(coordinates)
+    found = np.linalg.lstsq(rows / scales[:, None], values / scales, rcond=1e-12)[0]
+    return np.asarray(found[:-1]), float(found[-1] * np.median(np.abs(values)))
+
+
+def fold_errors(statistics: InferredStatistics) -> Array:
+    """Relative K-fold errors (s,) of a field, correction included."""
+    return statistics.errors if statistics.corrected is None else statistics.corrected
