@@ -1,5 +1,6 @@
 """Surrogates: what answers instead of the high-fidelity model, its predictions and its saved form."""
 
+from locum.surrogates.comparison import Best, Comparison, Contender, train_best
 from locum.surrogates.inferred import InferredSurrogate
 from locum.surrogates.inferred_training import InferredOptions, InferredTraining, train_inferred
 from locum.surrogates.interpolated import InterpolatedField, InterpolatedSurrogate
@@ -19,6 +20,9 @@ from locum.surrogates.training import (
 )
 
 __all__ = [
+    "Best",
+    "Comparison",
+    "Contender",
     "Description",
     "FieldData",
     "FieldErrors",
@@ -39,6 +43,7 @@ __all__ = [
     "TrainingStatistics",
     "load_surrogate",
     "read_saved",
+    "train_best",
     "train_inferred",
     "train_interpolated",
     "write_saved",

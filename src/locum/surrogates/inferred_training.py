@@ -97,7 +97,9 @@ class _Trained(NamedTuple):
     predicted: Array  # the same as predicted without each
 
 
-def train_inferred(data: TrainingData, options: InferredOptions) -> InferredTraining:
+def train_inferred(
+    data: TrainingData, options: InferredOptions, regression: QuantityPredictor | None = None
+) -> InferredTraining:
     """Train on n simulations.
 
     Parameters
@@ -106,6 +108,8 @@ def train_inferred(data: TrainingData, options: InferredOptions) -> InferredTrai
         The simulations; only steady fields.
     options
         How.
+    regression
+        Of the quantities of interest, where it was fitted already.
 
     Raises
     ------
@@ -113,7 +117,7 @@ def train_inferred(data: TrainingData, options: InferredOptions) -> InferredTrai
         Too few simulations, a field that evolves in time, a declared structure that is wrong, or no safe fit.
     """
     trained = {name: _train_field(data, name, options) for name in data.description.fields}
-    regression, functionals = _quantities(data, trained)
+    regression, functionals = _quantities(data, trained, regression)
     surrogate = InferredSurrogate(
         data.description,
         {name: part.field for name, part in trained.items()},
@@ -227,14 +231,14 @@ def _surprise(errors: Array, spread: Array) -> Array:
 
 
 def _quantities(
-    data: TrainingData, trained: Mapping[str, _Trained]
+    data: TrainingData, trained: Mapping[str, _Trained], regression: QuantityPredictor | None
 ) -> tuple[QuantityPredictor | None, dict[str, Functional]]:
     """Gaussian processes of all quantities, and the linear functionals of those that are better so."""
     names = tuple(data.description.quantities)
     if not names:
         return None, {}
     columns = np.stack([data.quantities[name] for name in names], axis=1)
-    regression = fit_quantities(data.description.space.warp(data.values), columns)
+    regression = regression or fit_quantities(data.description.space.warp(data.values), columns)
     left = regression.leave_one_out()[0]
     functionals = {}
     for j, name in enumerate(names):
