@@ -49,14 +49,18 @@ def make_folds(coordinates: Array, count: int | None = None) -> tuple[Fold, ...]
     count
         Number of folds; by default ten for up to ``FEW`` simulations and five for more.
     """
-    total = len(coordinates)
+    folds = []
+    for part in divided(len(coordinates), count):
+        training = np.setdiff1d(np.arange(len(coordinates)), part)
+        folds.append(Fold(part, training, principal_vectors(coordinates[training])))
+    return tuple(folds)
+
+
+def divided(total: int, count: int | None = None) -> list[AnyArray]:
+    """Indices of ``total`` simulations in ``count`` parts, at random and always in the same way."""
     count = min(count or (10 if total <= FEW else 5), total)
     order = np.random.default_rng(_SEED).permutation(total)
-    folds = []
-    for part in np.array_split(order, count):
-        training = np.setdiff1d(order, part)
-        folds.append(Fold(np.sort(part), training, principal_vectors(coordinates[training])))
-    return tuple(folds)
+    return [np.sort(part) for part in np.array_split(order, count)]
 
 
 def principal_vectors(coordinates: Array) -> Array:

@@ -16,6 +16,7 @@ import numpy as np
 from locum.arrays import AnyArray, Array
 from locum.exceptions import FitError
 from locum.inference.folds import (
+    FEW,
     Fold,
     make_folds,
     principal_vectors,
@@ -30,7 +31,7 @@ STRENGTHS = (1e-1, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5, 1e-6, 1e-8, 1e-10, 1e-12)
 TAILS = tuple(10.0 ** (-k / 2) for k in range(2, 26))  # projection errors of the ranks that are tried
 SAFE_SHARE = 0.02  # smallest singular value in the sweep over that at the training points
 _HOPELESS = 1.5  # times the error of the best gauge: larger ranks are not tried with this one
-_PATIENCE = 2  # ranks without progress after which no larger one is tried
+_PATIENCE = (4, 2)  # ranks without progress after which no larger one is tried: of few simulations, of many
 _MOST_REFUSED = 8  # unsafe fits after which the search ends
 
 
@@ -174,6 +175,7 @@ def _tried(sampled: Sampled, gauges: Sequence[Gauge], folds: Sequence[Fold], goa
     limit = min(min(len(fold.basis) for fold in folds), len(sampled.coordinates) - 1)
     found: list[Choice] = []
     best, since = np.inf, 0
+    patience = _PATIENCE[len(sampled.coordinates) > FEW]
     for step, rank in enumerate(ranks_to_try(sampled.coordinates, limit, TAILS)):
         choices = {
             gauge: sorted(evaluated(sampled, gauge, folds, rank, STRENGTHS), key=lambda each: each.score)
@@ -185,7 +187,7 @@ def _tried(sampled: Sampled, gauges: Sequence[Gauge], folds: Sequence[Fold], goa
             gauges = [gauge for gauge in gauges if choices[gauge][0].score <= _HOPELESS * here]
         since = 0 if here < 0.98 * best else since + 1
         best = min(best, here)
-        if best <= goal or since >= _PATIENCE or not gauges:
+        if best <= goal or since >= patience or not gauges:
             break
     return found
 

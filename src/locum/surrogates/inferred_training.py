@@ -23,7 +23,7 @@ from locum.surrogates.training import TrainingData
 _WIDE_SHARE = 1e-3  # of the tolerance: what the basis that everything is done in leaves out
 _FINEST = 1e-13
 _GOAL_SHARE = 0.1  # of the tolerance: a K-fold error that needs no better fit
-_HELPS = 0.9  # a correction must take the K-fold error below this part of it
+_HELPS = 0.8  # a correction must take the K-fold error below this part of it
 _STEP = 0.05  # of a warped parameter's range, for the change of the field
 _PROBES = 64
 _FLOOR = 1e-3  # share of the largest change that every parameter is taken to make
