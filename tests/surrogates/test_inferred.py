@@ -85,7 +85,7 @@ def block():
 
 def test_thirty_solves_of_a_black_box_give_one_per_cent(block):
     """The structure is found, operators are symmetric, and the worst of 200 fields is below one per cent."""
-    assert block.statistics.structure == Structure(MODEL.parameters.names, ("1",))
+    assert block.statistics.structure == str(Structure(MODEL.parameters.names, ("1",)))
     assert block.statistics.symmetric and block.surrogate.kind == "inferred"
     errors = block.surrogate.field_errors("temperature", block.held_out, block.truth)
     assert errors.total.max() < 1e-2
@@ -187,3 +187,43 @@ def test_a_wrong_declared_structure_is_named():
 def test_too_few_simulations_are_refused():
     with pytest.raises(FitError, match="at least 8 simulations"):
         train_inferred(toy_data(6), InferredOptions())
+
+
+def test_a_transient_field_has_an_evolution_equation(tmp_path):
+    """A rod that is heated from one end: found from twelve runs, and the functional of its last mean."""
+    times, space = np.linspace(0.0, 1.0, 11), TOY
+    stiffness = 2.0 * np.eye(NODES) - np.eye(NODES, k=1) - np.eye(NODES, k=-1)
+
+    def truth(values):
+        state, steps = np.zeros((len(values), NODES)), [np.zeros((len(values), NODES))]
+        systems = np.eye(NODES) + values[:, :1, None] * stiffness
+        for _ in times[1:]:
+            state = np.linalg.solve(systems, (state + 0.1 * values[:, 1:] * np.eye(NODES)[0])[:, :, None])[
+                :, :, 0
+            ]
+            steps.append(state)
+        return np.stack(steps, axis=1)
+
+    values = sobol_design(space, 12, np.random.default_rng(0))
+    fields = truth(values)
+    mesh = Mesh(np.linspace(0.0, 1.0, NODES)[:, None])
+    shape = FieldDescription("u", ("time", "node"), (11, NODES), "")
+    description = Description(space, {"u": shape}, {"end": ""}, mesh, times)
+    data = TrainingData(
+        description,
+        values,
+        {"u": FieldData(lambda: [fields], InnerProduct(), 1e-4)},
+        {"end": fields[:, -1].mean(axis=1)},
+    )
+    surrogate, statistics = train_inferred(data, InferredOptions(correction="never"))
+    held_out = space.sample(50, np.random.default_rng(1))
+    expected = truth(held_out)
+    assert surrogate.field_errors("u", held_out, expected).total.max() < 1e-3
+    assert "state: 1, a" in statistics["u"].structure or "state: a" in statistics["u"].structure
+    assert set(surrogate.functionals) == {"end"}
+    end = surrogate.quantity_values(held_out)[:, 0]
+    assert end == pytest.approx(expected[:, -1].mean(axis=1), rel=1e-2)
+    surrogate.save(tmp_path)
+    again = load_surrogate(tmp_path)
+    assert np.array_equal(again.coordinates("u", held_out), surrogate.coordinates("u", held_out))
+    assert np.array_equal(again.field_indicator("u", held_out), surrogate.field_indicator("u", held_out))

@@ -82,6 +82,10 @@ class EvolutionTerms:
         """Coefficients of the initial coordinates."""
         return Expressions(self.names, self.initial)
 
+    def __str__(self) -> str:
+        parts = {"state": self.linear, "its products": self.quadratic, "load": self.load}
+        return "; ".join(f"{name}: {', '.join(terms)}" for name, terms in parts.items() if terms)
+
     def load_values(self, values: Array, times: Array) -> Array:
         """Coefficients of the loads (q, T, P) for parameter values (q, p) at times (T,)."""
         rows = np.repeat(values, len(times), axis=0)

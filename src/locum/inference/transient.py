@@ -124,14 +124,14 @@ class EvolutionModel:
         """Coordinates (q, m) for parameter values (q, p)."""
         result = np.empty((len(values), self.rank))
         for rows in self._blocks(values):
-            result[rows] = self._projected(self.operators.integrate(values[rows], self.times))
+            result[rows] = self.projected(self.operators.integrate(values[rows], self.times))
         return result
 
     def fold_coordinates(self, values: Array) -> Array:
         """Coordinates as the folds predict them, shape (K, q, m)."""
         return np.stack(
             [
-                self._projected(fold.operators.integrate(values, self.times) @ fold.within.T)
+                self.projected(fold.operators.integrate(values, self.times) @ fold.within.T)
                 for fold in self.folds
             ]
         )
@@ -182,7 +182,8 @@ class EvolutionModel:
         except (KeyError, TypeError, ValueError) as error:
             raise StorageError(f"the saved evolution cannot be read: {error!r}") from error
 
-    def _projected(self, trajectories: Array) -> Array:
+    def projected(self, trajectories: Array) -> Array:
+        """Coordinates (q, m) of trajectories (q, T, n) of the coordinates of space."""
         dual = (self.functions * self.weights[:, None]).reshape(self.rank, -1)
         return np.asarray(trajectories.reshape(len(trajectories), -1) @ dual.T)
 
@@ -302,7 +303,7 @@ def _tried(data: Trajectories, terms: EvolutionTerms, goal: float) -> list[Evolu
     found: list[EvolutionChoice] = []
     best, since = np.inf, 0
     strengths = [Strength(*each) for each in product(STRENGTHS, QUADRATIC if terms.quadratic else (1.0,))]
-    slices, schemes = data.slices(np.arange(len(data.values))), SCHEMES
+    slices, schemes = data.slices(np.arange(len(data.values))), list(SCHEMES)
     for rank in ranks_to_try(slices, limit, TAILS):
         choices = [
             choice
@@ -312,7 +313,7 @@ def _tried(data: Trajectories, terms: EvolutionTerms, goal: float) -> list[Evolu
         choices.sort(key=lambda each: each.score)
         found += choices[:3]
         if found[0].rank < rank:  # with the fewest coordinates all schemes are alike
-            schemes = (choices[0].implicitness,)
+            schemes = [choices[0].implicitness]
         since = 0 if choices[0].score < 0.98 * best else since + 1
         best = min(best, choices[0].score)
         if best <= goal or since >= _PATIENCE:

@@ -20,6 +20,7 @@ import numpy as np
 from locum.arrays import Array
 from locum.exceptions import StorageError
 from locum.inference.steady import SteadyModel
+from locum.inference.transient import EvolutionModel
 from locum.reduction import FieldBasis, field_basis_from_arrays
 from locum.regression import (
     CoordinatePredictor,
@@ -54,7 +55,7 @@ class InferredField:
     """
 
     basis: FieldBasis
-    model: SteadyModel
+    model: SteadyModel | EvolutionModel
     correction: CoordinatePredictor | None
     metric: Array
     surprise: Array
@@ -286,10 +287,18 @@ def _field_from_saved(arrays: Mapping[str, Array], entry: Mapping[str, Any]) -> 
     correction = entry["correction"]
     return InferredField(
         field_basis_from_arrays(unpacked(arrays, "basis."), entry["basis"]),
-        SteadyModel.from_saved(unpacked(arrays, "model."), entry["model"]),
+        _model_from_saved(unpacked(arrays, "model."), entry["model"]),
         None
         if correction is None
         else coordinate_predictor_from_arrays(unpacked(arrays, "correction."), correction),
         arrays["metric"],
         arrays["surprise"],
     )
+
+
+def _model_from_saved(arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> SteadyModel | EvolutionModel:
+    if meta["kind"] == SteadyModel.kind:
+        return SteadyModel.from_saved(arrays, meta)
+    if meta["kind"] == EvolutionModel.kind:
+        return EvolutionModel.from_saved(arrays, meta)
+    raise StorageError(f"the saved inferred model cannot be read: unknown kind {meta['kind']!r}")

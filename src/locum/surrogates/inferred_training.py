@@ -10,14 +10,16 @@ import numpy as np
 
 from locum.arrays import Array
 from locum.exceptions import FitError
+from locum.inference.evolution import EvolutionTerms
 from locum.inference.folds import field_norms, make_folds, root_mean_square
-from locum.inference.steady import SteadyInference, SteadyModel, infer_steady, truncation_errors
+from locum.inference.steady import SteadyModel, infer_steady, truncation_errors
 from locum.inference.structure import Structure
+from locum.inference.transient import EvolutionModel, Trajectories, infer_transient
 from locum.parameters import ParameterSpace
-from locum.reduction import FieldBasis, SteadyBasis, compressed_ensemble
+from locum.reduction import CompressedEnsemble, FieldBasis, SteadyBasis, TransientBasis, compressed_ensemble
+from locum.reduction.transient import trapezoid_weights
 from locum.regression import CoordinatePredictor, QuantityPredictor, fit_coordinates, fit_quantities
 from locum.surrogates.inferred import Functional, InferredField, InferredSurrogate
-from locum.surrogates.surrogate import Description
 from locum.surrogates.training import TrainingData
 
 _WIDE_SHARE = 1e-3  # of the tolerance: what the basis that everything is done in leaves out
@@ -36,7 +38,9 @@ class InferredOptions:
     Parameters
     ----------
     structure
-        How the parameters enter the equations; found where it is left out.
+        How the parameters enter the equations of steady fields; found where it is left out.
+    evolution
+        How parameters and time enter those of transient fields; of a few families the best where left out.
     terms
         More expressions of the parameters to search among.
     correction
@@ -45,6 +49,7 @@ class InferredOptions:
     """
 
     structure: Structure | None = None
+    evolution: EvolutionTerms | None = None
     terms: tuple[str, ...] = ()
     correction: Literal["auto", "never"] = "auto"
 
@@ -56,7 +61,7 @@ class InferredStatistics:
     Parameters
     ----------
     structure
-        As declared or found.
+        As declared or found, in words.
     rank
         Number of coordinates.
     symmetric
@@ -73,7 +78,7 @@ class InferredStatistics:
         Fits that looked better and were unsafe, one sentence each.
     """
 
-    structure: Structure
+    structure: str
     rank: int
     symmetric: bool
     strength: float
@@ -97,6 +102,19 @@ class _Trained(NamedTuple):
     predicted: Array  # the same as predicted without each
 
 
+class _Equations(NamedTuple):
+    """What was inferred of a field, steady or transient."""
+
+    model: SteadyModel | EvolutionModel
+    basis: FieldBasis
+    coordinates: Array  # of the snapshots in that basis (s, n)
+    predicted: Array  # the same as predicted without each
+    errors: Array  # relative errors of those predictions (s,)
+    left: Array  # relative projection errors of the snapshots (s,)
+    norms: Array  # of the snapshots (s,)
+    statistics: InferredStatistics
+
+
 def train_inferred(
     data: TrainingData, options: InferredOptions, regression: QuantityPredictor | None = None
 ) -> InferredTraining:
@@ -105,7 +123,7 @@ def train_inferred(
     Parameters
     ----------
     data
-        The simulations; only steady fields.
+        The simulations.
     options
         How.
     regression
@@ -114,7 +132,7 @@ def train_inferred(
     Raises
     ------
     FitError
-        Too few simulations, a field that evolves in time, a declared structure that is wrong, or no safe fit.
+        Too few simulations, a declared structure that is wrong, or no fit that is safe.
     """
     trained = {name: _train_field(data, name, options) for name in data.description.fields}
     regression, functionals = _quantities(data, trained, regression)
@@ -129,88 +147,134 @@ def train_inferred(
 
 
 def _train_field(data: TrainingData, name: str, options: InferredOptions) -> _Trained:
-    if "time" in data.description.fields[name].dimensions:
-        raise FitError(f"field {name!r} evolves in time; only steady fields make inferred surrogates yet")
-    space, tolerance = data.description.space, data.fields[name].tolerance
-    wide, coordinates = _wide_basis(data.description, data, name)
-    found = infer_steady(
-        space,
-        data.values,
-        coordinates,
-        structure=options.structure,
-        terms=options.terms,
-        goal=_GOAL_SHARE * tolerance,
-    )
-    own, predicted = coordinates @ found.basis.T, found.predicted @ found.basis.T
-    correction, corrected = None, None
-    if options.correction == "auto" and root_mean_square(found.errors) > _GOAL_SHARE * tolerance:
-        correction, corrected = _correction(space.warp(data.values), coordinates, found)
+    transient = "time" in data.description.fields[name].dimensions
+    found = (_transient if transient else _steady)(data, name, options)
+    space, statistics, predicted = data.description.space, found.statistics, found.predicted
+    correction = None
+    wanted = options.correction == "auto"
+    if wanted and root_mean_square(found.errors) > _GOAL_SHARE * data.fields[name].tolerance:
+        correction, corrected = _correction(space.warp(data.values), found)
         if correction is not None:
-            predicted = own - correction.leave_one_out()[0]
-    left = root_mean_square(truncation_errors(coordinates, found.basis))
-    basis = replace(
-        wide, vectors=found.basis @ wide.vectors, truncation_error=max(left, wide.truncation_error)
-    )
+            predicted = found.coordinates - correction.leave_one_out()[0]
+            statistics = replace(statistics, corrected=corrected)
     field = InferredField(
-        basis,
+        found.basis,
         found.model,
         correction,
         relative_changes(found.model, space),
         _surprise(found.errors, found.model.spread(data.values)),
     )
-    choice = found.selected.choice
+    return _Trained(field, statistics, found.coordinates, predicted)
+
+
+def _steady(data: TrainingData, name: str, options: InferredOptions) -> _Equations:
+    ensemble = _ensemble(data, name)
+    wide = ensemble.basis()
+    assert isinstance(wide, SteadyBasis)
+    coordinates = ensemble.coordinates(wide)
+    found = infer_steady(
+        data.description.space,
+        data.values,
+        coordinates,
+        structure=options.structure,
+        terms=options.terms,
+        goal=_GOAL_SHARE * data.fields[name].tolerance,
+    )
+    choice, left = found.selected.choice, truncation_errors(coordinates, found.basis)
+    basis = replace(
+        wide,
+        vectors=found.basis @ wide.vectors,
+        truncation_error=max(root_mean_square(left), wide.truncation_error),
+    )
     statistics = InferredStatistics(
-        found.model.structure,
+        str(found.model.structure),
         choice.rank,
         choice.gauge.symmetric,
         choice.strength,
-        left,
+        root_mean_square(left),
         found.errors,
-        corrected,
+        None,
         found.selected.refused,
     )
-    return _Trained(field, statistics, own, predicted)
+    turned = found.basis.T
+    return _Equations(
+        found.model,
+        basis,
+        coordinates @ turned,
+        found.predicted @ turned,
+        found.errors,
+        left,
+        field_norms(coordinates),
+        statistics,
+    )
 
 
-def _wide_basis(description: Description, data: TrainingData, name: str) -> tuple[SteadyBasis, Array]:
-    """A basis that holds all snapshots, far better than asked, and their coordinates in it."""
-    field = data.fields[name]
-    ensemble = compressed_ensemble(
+def _transient(data: TrainingData, name: str, options: InferredOptions) -> _Equations:
+    ensemble = _ensemble(data, name)
+    wide = ensemble.basis()
+    assert isinstance(wide, TransientBasis)
+    whole = ensemble.coordinates(wide)
+    trajectories = np.tensordot(whole, wide.time_functions, axes=1)
+    known = Trajectories(data.values, trajectories, wide.times, trapezoid_weights(wide.times))
+    goal = _GOAL_SHARE * data.fields[name].tolerance
+    found = infer_transient(data.description.space, known, terms=options.evolution, goal=goal)
+    coordinates = found.model.projected(trajectories @ found.basis.T)
+    norms = field_norms(whole)
+    beyond = np.linalg.norm(whole, axis=1) ** 2 - np.linalg.norm(coordinates, axis=1) ** 2
+    left = np.sqrt(np.maximum(beyond, 0.0)) / norms
+    basis = replace(
+        wide,
+        space_vectors=found.basis @ wide.space_vectors,
+        time_functions=found.model.functions,
+        truncation_error=max(root_mean_square(left), wide.truncation_error),
+    )
+    choice = found.choice
+    statistics = InferredStatistics(
+        str(choice.terms),
+        choice.rank,
+        False,
+        choice.strength.linear,
+        root_mean_square(left),
+        choice.errors,
+        None,
+        found.refused,
+    )
+    predicted = found.model.projected(choice.predicted @ found.basis.T)
+    return _Equations(found.model, basis, coordinates, predicted, choice.errors, left, norms, statistics)
+
+
+def _ensemble(data: TrainingData, name: str) -> CompressedEnsemble:
+    """All snapshots in a basis that holds them far better than asked."""
+    description, field = data.description.fields[name], data.fields[name]
+    return compressed_ensemble(
         field.blocks,
-        shape=description.fields[name].shape,
-        times=None,
+        shape=description.shape,
+        times=data.description.times if "time" in description.dimensions else None,
         inner_product=field.inner_product,
         rtol=max(_WIDE_SHARE * field.tolerance, _FINEST),
     )
-    basis: FieldBasis = ensemble.basis()
-    assert isinstance(basis, SteadyBasis)
-    return basis, ensemble.coordinates(basis)
 
 
-def _correction(
-    warped: Array, coordinates: Array, found: SteadyInference
-) -> tuple[CoordinatePredictor | None, Array | None]:
+def _correction(warped: Array, found: _Equations) -> tuple[CoordinatePredictor | None, Array | None]:
     """Gaussian processes on what each simulation's field has beyond its prediction without it, if they help.
 
     Residuals of the fit itself would be too small: an over-fitted model has none.
     """
-    left = (coordinates - found.predicted) @ found.basis.T
-    if not np.isfinite(left).all():
+    missed = found.coordinates - found.predicted
+    if not np.isfinite(missed).all():
         return None, None
     try:
-        correction = fit_coordinates(warped, left).value
+        correction = fit_coordinates(warped, missed).value
     except FitError:
         return None, None
-    beyond = coordinates - coordinates @ found.basis.T @ found.basis
-    errors = np.hypot(
-        np.linalg.norm(correction.leave_one_out()[0], axis=1), np.linalg.norm(beyond, axis=1)
-    ) / field_norms(coordinates)
+    remaining = np.linalg.norm(correction.leave_one_out()[0], axis=1) / found.norms
+    errors = np.hypot(remaining, found.left)
     if root_mean_square(errors) < _HELPS * root_mean_square(found.errors):
         return correction, errors
     return None, None
 
 
-def relative_changes(model: SteadyModel, space: ParameterSpace) -> Array:
+def relative_changes(model: SteadyModel | EvolutionModel, space: ParameterSpace) -> Array:
     """Relative change of a field over each warped parameter's range, root mean square, shape (p,)."""
     centres = np.random.default_rng(0).uniform(_STEP, 1.0 - _STEP, (_PROBES, space.dimension))
     norms = field_norms(model.coordinates(space.unwarp(centres)))
