@@ -36,7 +36,7 @@ from locum.errors import binomial_interval
 CONFIGS = Path(__file__).parents[1] / "configs"
 RESULTS = Path(__file__).parent / "results"
 SEEDS = {
-    "thermal_block": (1, 2, 3),
+    "thermal_block_black_box": (1, 2, 3),
     "self_heating": (1, 2, 3),
     "fin": (1, 2, 3),
     "cooled_blade": (1,),

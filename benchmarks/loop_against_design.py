@@ -55,7 +55,7 @@ class Setting:
 
 
 SETTINGS = {
-    "thermal_block": Setting("thermal_block", 100, 200, (1, 2)),
+    "thermal_block_black_box": Setting("thermal_block_black_box", 100, 200, (1, 2)),
     "self_heating": Setting("self_heating", 80, 500, (1, 2, 3)),
     "cooled_blade": Setting("cooled_blade", 100, 150, (1,)),
 }

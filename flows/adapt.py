@@ -18,7 +18,7 @@ from locum.execution.choosing import choose_values, decide, exhausted
 from locum.execution.environment import import_in_background
 from locum.execution.pipeline import Pipeline
 from locum.execution.sampling import calibration_to_run, is_enough, retry_failures, training_to_run
-from locum.execution.status import nothing_reused, simulation_counts, summary_document
+from locum.execution.status import opening_remark, simulation_counts, summary_document
 from locum.execution.training import Fitted
 from locum.execution.workspace import Workspace, open_workspace
 from locum.flows.check import check_candidate
@@ -51,9 +51,9 @@ def adapt(
     """
     with open_workspace(study, overrides or (), quiet=quiet) as work:
         before = simulation_counts(work)
-        work.progress.say(nothing_reused(work))
         if retry_failed:
             retry_failures(work)
+        work.progress.say(opening_remark(work))
         pipeline, running = Pipeline(work), deque[PrefectFuture[None]]()
         fitted = first_simulations(work)
         pipeline.resume()

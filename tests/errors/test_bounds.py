@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from locum.errors import CheckedSurrogate, Domain, Tolerance, Truth, Verdict, calibrate
+from locum.errors.calibration import measured_indicator
+from locum.errors.measured import quantity_errors
 from locum.highfidelity import FieldDescription, Mesh, ThermalBlock
 from locum.reduction.projection import Projection
 from locum.surrogates import Description
@@ -60,6 +62,29 @@ def test_its_figures_are_the_bounds_themselves(checked):
     attributes = prediction.to_xarray()["temperature_error_figure"].attrs
     assert attributes["kind"] == "bound"
     assert "coverage" not in attributes
+
+
+def test_a_relative_bound_holds_for_any_true_value_that_the_absolute_one_allows() -> None:
+    generator = np.random.default_rng(0)
+    values, bounds = generator.normal(size=2000), generator.exponential(size=2000)
+    figures = measured_indicator(values, bounds, "relative", "bound")
+    for share in (-1.0, -0.9, 0.3, 1.0):
+        truth = values + share * bounds
+        errors = quantity_errors(values, truth, "relative")
+        assert (errors <= figures * (1 + 1e-12)).all()
+    assert (np.isinf(figures) == (bounds >= np.abs(values))).all()
+    sharp = np.isfinite(figures)
+    nearest = values - np.sign(values) * bounds  # the true value that is closest to zero
+    assert np.allclose(quantity_errors(values, nearest, "relative")[sharp], figures[sharp])
+
+
+def test_a_relative_quantity_is_measured_by_its_least_true_value(checked) -> None:
+    values = sample(40, 5)
+    value, bound = checked.surrogate.quantity_values(values), checked.surrogate.quantity_indicators(values)
+    figure = checked.predict(values).figure("mean_temperature")
+    expected = bound / (np.abs(value) - bound)
+    assert np.allclose(figure, np.where(expected > 0, expected, np.inf)[:, 0])
+    assert np.isfinite(figure).any()
 
 
 def test_the_held_out_simulations_tell_how_it_held(checked):

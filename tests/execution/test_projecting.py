@@ -1,4 +1,4 @@
-"""Projected surrogates in the closed loop: a small study, run as users run it; choosing; what is refused."""
+"""Projected surrogates in the closed loop: a small study, run as users run it; choosing."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ import numpy as np
 import pytest
 import yaml
 
-from locum.exceptions import ModelError, StudyError
+from locum.exceptions import ModelError
 from locum.execution.checking import check
 from locum.execution.choosing import choose_values
-from locum.execution.projecting import check_promises, refuse_unsuitable
 from locum.execution.sampling import calibration_to_run, training_to_run
 from locum.execution.training import train
 from locum.execution.workspace import Workspace, open_workspace
-from locum.highfidelity import AdvectionDiffusion, HeatEquation, SelfHeating, ThermalBlock
+from locum.highfidelity import ThermalBlock
 from locum.study import load_study
-from locum.surrogates import ProjectedSurrogate
+from locum.surrogates import InterpolatedSurrogate, ProjectedSurrogate
 
 STUDY = {
     "name": "block",
@@ -28,7 +27,6 @@ STUDY = {
     "model": {"kind": "thermal_block", "blocks": 2, "cells": 12},
     "accuracy": {"tolerance": 1e-4, "quantities": {"mean_temperature": {"tolerance": 1e-6}}},
     "budget": {"simulations": 60},
-    "methods": {"surrogate": "projected"},
     "execution": {"workers": 2},
     "storage": {"folder": "study"},
 }
@@ -45,6 +43,7 @@ def study(tmp_path: Path) -> Path:
 def begun(study: Path, finish: Callable[..., None]) -> Iterator[Workspace]:
     """The study after its first design and its independent simulations."""
     with open_workspace(study, quiet=True) as work:
+        finish(work, work.plan(work.space.sample(2, work.generator("calibration")), "calibration"))
         finish(work, training_to_run(work))
         finish(work, calibration_to_run(work))
         yield work
@@ -70,10 +69,23 @@ def test_a_study_is_run_within_tolerance_with_a_bound(study, locum, locum_flow) 
     assert abs(mean["value"] - truth) <= mean["error_figure"] * abs(truth) + 1e-13
     report = (study.parent / "study" / "report.html").read_text(encoding="utf-8")
     assert "indicator" not in report and "Coverage claimed" not in report and "Seen to hold" in report
-    assert locum("report", study).returncode == 0
+    assert "The surrogate is projected, because model thermal_block hands over its equations." in report
+    assert "the black box would need" in report
+    assert status["surrogate"]["kind"] == "projected"
+    again = json.loads(locum_flow("run", study, "--json", "--quiet").stdout)
+    assert again["simulated"] == {"done": 0, "failed": 0}
     audit = json.loads(locum("audit", study, "-n", 5, "--json", "-q").stdout)
     for output in audit["outputs"].values():  # a bound claims to hold always
         assert (output["claimed"], output["observed"]["share"], output["expected"]) == (1.0, 1.0, None)
+
+
+def test_another_kind_of_surrogate_uses_the_simulations_again(begun: Workspace, study: Path) -> None:
+    methods = "methods={surrogate: interpolated, design: {initial: 6}, calibration: {simulations: 10}}"
+    asked = load_study(study, [methods, "accuracy.confidence=0.8"])
+    work = replace(begun, study=asked)
+    assert work.choice.kind == "interpolated"
+    assert not training_to_run(work) and not calibration_to_run(work)
+    assert isinstance(train(work).checked.surrogate, InterpolatedSurrogate)
 
 
 def test_the_next_simulations_teach_what_those_that_run_do_not(begun: Workspace) -> None:
@@ -110,58 +122,6 @@ def test_a_figure_is_of_its_samples_alone(begun: Workspace) -> None:
     assert errors.kind == "bound" and errors.n == 10 and (errors.errors <= errors.indicators).all()
     assert candidate.version.manifest["statistics"]["temperature"]["rank"] == 6
     assert train(begun).version.number == candidate.version.number
-
-
-def test_a_black_box_cannot_be_projected(wave_study, refused, tmp_path) -> None:
-    path = wave_study(methods={"surrogate": "projected"})
-    assert "methods.surrogate: no projected surrogate can be made" in refused("run", path)
-    assert not (tmp_path / "study").exists()
-
-
-@pytest.mark.parametrize("model", [SelfHeating(cells=8), HeatEquation()])
-def test_a_model_that_lacks_something_is_refused(study, model) -> None:
-    with pytest.raises(StudyError, match=r"methods\.surrogate: no projected surrogate can be made: model "):
-        refuse_unsuitable(load_study(study), model)
-    refuse_unsuitable(load_study(study, ["methods.surrogate=auto"]), model)
-
-
-class TwiceAsHot(ThermalBlock):
-    """Its operators are not those of its simulation."""
-
-    def simulate(self, parameters):
-        dataset = super().simulate(parameters)
-        return dataset.assign(temperature=2 * dataset["temperature"])
-
-
-class Silent(ThermalBlock):
-    """It does not say that its quantity is a functional."""
-
-    def output_functionals(self):
-        return {}
-
-
-class Broken(ThermalBlock):
-    """Its simulation fails."""
-
-    def simulate(self, parameters):
-        raise FloatingPointError("diverged")
-
-
-@pytest.mark.parametrize(
-    ("model", "error", "sentence"),
-    [
-        (TwiceAsHot(2, 4), ModelError, "operators and simulation differ"),
-        (Silent(2, 4), StudyError, "'mean_temperature', which is none of its output_functionals"),
-        (Broken(2, 4), ModelError, "the simulation failed: FloatingPointError"),
-    ],
-)
-def test_promises_that_are_not_kept_are_found_before_the_study_starts(study, model, error, sentence) -> None:
-    with pytest.raises(error, match=sentence):
-        check_promises(load_study(study), model)
-
-
-def test_an_assembled_system_is_suitable(study) -> None:
-    refuse_unsuitable(load_study(study), AdvectionDiffusion(cells=4))
 
 
 def test_the_figures_of_a_study_fall_with_its_simulations(begun: Workspace, finish) -> None:

@@ -9,11 +9,12 @@ import pytest
 
 @pytest.fixture
 def run_script() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run one of the scripts beside the tests as a process of its own."""
+    """Run one of the scripts beside the tests as a process of its own, with this added to its environment."""
 
-    def run(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    def run(name: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(Path(__file__).with_name(name)), *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120)
+        environment = os.environ | environment
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
 
     return run
 

@@ -3,7 +3,8 @@
 ``store_writers.py race FOLDER PROCESSES SAMPLES``: each commits samples of its own and one that all want.
 ``store_writers.py kill FOLDER SAMPLES KILLS SEED``: two writers at a time, each killed at a random moment.
 
-Processes are forked before anything opens a file, so that libraries are imported once.
+The environment's ``CATALOGUE`` names a database other than the store's own file. Processes are forked before
+anything opens a file, so that libraries are imported once.
 """
 
 import os
@@ -17,6 +18,7 @@ import numpy as np
 from locum.highfidelity import Mesh, snapshot
 from locum.snapshots import Cost, SnapshotStore
 
+CATALOGUE = os.environ.get("CATALOGUE")
 MESH = Mesh(np.linspace(0, 1, 500))
 
 
@@ -43,12 +45,12 @@ def ended_well(processes) -> bool:
 
 
 def plan(folder: Path, samples: int) -> None:
-    store = SnapshotStore.open(folder, study="s", model="m", create=True)
+    store = SnapshotStore.open(folder, study="s", model="m", create=True, catalogue_url=CATALOGUE)
     store.plan([{"x": float(x)} for x in range(samples)], model="m", version="1", purpose="design")
 
 
 def commit_own_and_shared(folder: Path, processes: int, number: int) -> None:
-    store = SnapshotStore.open(folder, study="s")
+    store = SnapshotStore.open(folder, study="s", catalogue_url=CATALOGUE)
     shared, *others = store.records()
     own = others[number::processes]
     for record in [*own[: len(own) // 2], shared, *own[len(own) // 2 :]]:
@@ -62,7 +64,7 @@ def race(folder: Path, processes: int, samples: int) -> None:
 
 
 def work_until_killed(folder: Path, log: Path, number: int) -> None:
-    store = SnapshotStore.open(folder, study="s")
+    store = SnapshotStore.open(folder, study="s", catalogue_url=CATALOGUE)
     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     missing = store.records(outcome="planned")
     for record in missing[:: 1 if number % 2 else -1]:  # two writers start at both ends and meet

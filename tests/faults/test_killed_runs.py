@@ -86,6 +86,26 @@ def test_killed_again_and_again_a_run_ends_as_if_it_never_was(
     assert not SnapshotStore.open(tmp_path / "study", readonly=True).verify()
 
 
+def test_with_its_catalogue_on_a_server_a_killed_run_goes_on_to_the_same_bits(
+    locum_flow, wave_study, first_run, postgresql, tmp_path: Path, log: Path
+) -> None:
+    wave_study(storage={"catalogue": postgresql()})
+    killed = locum_flow("run", "wave.yaml", "-q", WAVE_LOG=str(log), KILL_AT="11")
+    assert killed.returncode == -9
+    answer = locum_flow("run", "wave.yaml", "-q", WAVE_LOG=str(log))
+    assert answer.returncode == 0, answer.stderr
+    assert len(simulated(log)) <= 1 + len(set(simulated(log)))
+    assert "no simulation was needed" in locum_flow("run", "wave.yaml", "-q", WAVE_LOG=str(log)).stdout
+    assert not (tmp_path / "study" / "catalogue.db").exists()
+    mine, undisturbed = (
+        json.loads(locum_flow("status", folder / "wave.yaml", "--json").stdout)
+        for folder in (tmp_path, first_run[0])
+    )
+    for key in ("simulations", "share_within", "error_figure", "champion", "rounds", "verdict"):
+        assert mine[key] == undisturbed[key]
+    assert locum_flow("verify", "wave.yaml").returncode == 0
+
+
 def test_two_runs_give_the_same_bits_whatever_the_number_of_workers(
     locum_flow, wave_study, first_run, tmp_path: Path
 ) -> None:

@@ -1,13 +1,21 @@
 from collections import Counter
 
+import pytest
+
 from locum.snapshots import SnapshotStore
 
 
-def test_of_many_processes_that_commit_at_once_none_loses_anything(tmp_path, run_script):
+@pytest.fixture(params=["sqlite", "postgresql"])
+def catalogue(request) -> dict[str, str]:
+    """What tells the writers where their catalogue is: a file of the store's own, or a database server."""
+    return {} if request.param == "sqlite" else {"CATALOGUE": request.getfixturevalue("postgresql")()}
+
+
+def test_of_many_processes_that_commit_at_once_none_loses_anything(tmp_path, run_script, catalogue):
     processes, samples = 8, 10
-    done = run_script("store_writers.py", "race", tmp_path / "study", processes, samples)
+    done = run_script("store_writers.py", "race", tmp_path / "study", processes, samples, **catalogue)
     assert done.returncode == 0, done.stderr
-    store = SnapshotStore.open(tmp_path / "study", readonly=True)
+    store = SnapshotStore.open(tmp_path / "study", readonly=True, catalogue_url=catalogue.get("CATALOGUE"))
     assert store.verify() == []
     records = store.records()
     assert [record.outcome for record in records] == ["done"] * (processes * samples + 1)

@@ -26,6 +26,7 @@ from locum.reports.content import (
     Sweep,
     Version,
 )
+from locum.reports.way import Way
 
 HOLES = ((0.012, 0.0035, 0.0026), (0.024, 0.0042, 0.0022), (0.036, 0.0026, 0.0014))
 
@@ -211,6 +212,7 @@ def blade_report() -> Report:
             ),
             18.4, 6.2, 372.0, 1.52, 142e-6, 100_000, 3.1,
         ),
+        way=Way("interpolated", "because model cooled_blade hands over no operators"),
         failures=tuple(
             FailedSample(
                 f"{i:064x}"[::-1], dict(zip(space.names, row.tolist(), strict=True)), "design", "raised",
@@ -232,6 +234,6 @@ def empty_report(blade_report: Report) -> Report:
     """The same study before its first simulation."""
     return replace(
         blade_report, rounds=(), bases=(), calibration=None, audit=None, cases=(), sweep=None, samples=None,
-        cost=None, failures=(), versions=(), champion=None,
+        cost=None, way=None, failures=(), versions=(), champion=None,
         verdict=StudyVerdict("over tolerance", "Run the study.", 0.95, 0.99),
     )  # fmt: skip

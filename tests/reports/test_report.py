@@ -17,7 +17,7 @@ from locum.reports.report import render, write_report
 
 VOID = {"meta", "link", "br", "img", "wbr", "hr"}
 SECTIONS = (
-    "verdict", "outputs", "history", "fields", "coverage", "parity", "map", "bases", "cost",
+    "verdict", "outputs", "way", "history", "fields", "coverage", "parity", "map", "bases", "cost",
     "parameters", "failures", "versions", "provenance",
 )  # fmt: skip
 

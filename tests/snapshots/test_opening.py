@@ -66,6 +66,13 @@ def test_a_catalogue_url_that_cannot_be_used_is_named(tmp_path):
             SnapshotStore.open(tmp_path, study="a", model="b", create=True, catalogue_url=url)
 
 
+def test_a_catalogue_server_that_does_not_answer_is_named_without_its_password(tmp_path):
+    for url in ("postgresql+psycopg://me:secret@127.0.0.1:9/a", "postgresql+asyncmy://me:secret@here/a"):
+        with pytest.raises(StorageError, match=r"catalogue postgresql\+\w+://me:\*\*\*@") as refusal:
+            SnapshotStore.open(tmp_path, study="a", model="b", create=True, catalogue_url=url)
+        assert "secret" not in str(refusal.value) and "\n" not in str(refusal.value)
+
+
 def test_the_catalogue_may_live_elsewhere(tmp_path, simulate):
     url = f"sqlite:///{tmp_path / 'elsewhere.db'}"
     store = SnapshotStore.open(tmp_path / "study", study="a", model="b", create=True, catalogue_url=url)

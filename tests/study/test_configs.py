@@ -7,6 +7,7 @@ import jsonschema
 import pytest
 import yaml
 
+from locum.execution.surrogate_choice import foreseen
 from locum.study import build_model, load_study, study_schema
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -20,7 +21,7 @@ def test_the_committed_schema_is_the_one_of_the_code():
 
 
 def test_the_studies_are_there():
-    assert {"thermal_block", "thermal_block_projected", "cooled_blade", "self_heating", "fin"} <= {
+    assert {"thermal_block", "thermal_block_black_box", "cooled_blade", "self_heating", "fin"} <= {
         path.stem for path in STUDIES
     }
 
@@ -37,15 +38,15 @@ def test_shipped_studies_can_be_run(path):
     study = load_study(path)
     model = build_model(study)
     space = study.space(model)
-    numbers = study.resolved(space.dimension, cores=2)
+    numbers = study.resolved(space.dimension, cores=2, kind=foreseen(study, model).kind)
     assert numbers.initial + numbers.calibration < study.budget.simulations
     assert study.folder.parent == CONFIGS.parent / "data" / "studies"
 
 
 def test_the_study_that_explains_every_key_shows_the_defaults():
-    """What its comments say of a key left out stays true; the calibration alone is its own."""
+    """What its comments say of a key left out stays true."""
     study = load_study(CONFIGS / "thermal_block.yaml")
-    plain = load_study(CONFIGS / "thermal_block.yaml", ["methods={calibration: {simulations: 300}}"])
+    plain = load_study(CONFIGS / "thermal_block.yaml", ["methods={}"])
     assert study.methods == plain.methods
     assert study.accuracy.confidence == load_study(CONFIGS / "fin.yaml").accuracy.confidence
 

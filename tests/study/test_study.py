@@ -65,24 +65,19 @@ def test_numbers_of_the_study_are_kept(block):
 
 @pytest.mark.parametrize(("workers", "initial", "batch"), [(1, 6, 1), (3, 6, 3), (8, 8, 8)])
 def test_a_projected_surrogate_starts_small_and_needs_no_calibration(block, workers, initial, batch):
-    numbers = block(methods={"surrogate": "projected"}).resolved(4, cores=workers)
+    numbers = block().resolved(4, cores=workers, kind="projected")
     assert (numbers.initial, numbers.calibration, numbers.batch) == (initial, 10, batch)
 
 
 def test_numbers_of_a_projected_study_are_kept(block):
     methods = {"design": {"initial": 3, "batch": 2}, "calibration": {"simulations": 5}}
-    numbers = block(methods={"surrogate": "projected", **methods}).resolved(4, cores=8)
+    numbers = block(methods=methods).resolved(4, cores=8, kind="projected")
     assert (numbers.initial, numbers.calibration, numbers.batch) == (3, 5, 2)
 
 
 def test_the_kinds_of_surrogates_are_kept_apart(block):
     kinds = [block(methods={"surrogate": kind}) for kind in ("interpolated", "projected")]
     assert len({study.training_hash for study in kinds}) == 2
-    assert [study.surrogate_kind for study in (block(), *kinds)] == [
-        "interpolated",
-        "interpolated",
-        "projected",
-    ]
 
 
 def test_more_confidence_needs_more_calibration(block):

@@ -1,6 +1,7 @@
 """Decisions of the adaptive loop: pure functions of what is known."""
 
 from locum.adaptivity.acquisition import batch_size, choose_batch
+from locum.adaptivity.power_law import Extrapolation, extrapolated_samples
 from locum.adaptivity.rounds import Round, standing
 from locum.adaptivity.stopping import Blame, Decision, Outcome, decide, forecast, stagnates
 from locum.adaptivity.sweep import SWEEP_POINTS, sweep_points
@@ -11,6 +12,7 @@ __all__ = [
     "Blame",
     "BoolArray",
     "Decision",
+    "Extrapolation",
     "Outcome",
     "OutputVerdict",
     "Round",
@@ -20,6 +22,7 @@ __all__ = [
     "batch_size",
     "choose_batch",
     "decide",
+    "extrapolated_samples",
     "forecast",
     "relative_to_tolerance",
     "stagnates",

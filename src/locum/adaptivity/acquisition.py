@@ -23,6 +23,7 @@ import math
 
 import numpy as np
 from scipy.linalg import solve_triangular
+from scipy.linalg.blas import dger
 
 from locum.adaptivity.verdict import BoolArray
 from locum.arrays import Array
@@ -127,16 +128,14 @@ class _Unknown:
 
     def gain(self, energy: Array) -> Array:
         """What of an energy (q,) a simulation at each point would take off, shape (q,)."""
-        explained = self._covariance**2
-        explained /= self._variance.clip(_NUGGET)
-        explained /= (self._variance + _NUGGET)[:, None]
-        return np.asarray(np.minimum(explained, 1.0, out=explained) @ energy)
+        unresolved = np.divide(energy, self._variance, out=np.zeros(len(energy)), where=self.resolvable)
+        return np.asarray(self._covariance**2 @ unresolved / (self._variance + _NUGGET))
 
     def learn(self, index: int) -> Array:
         """One point is simulated: the part of the variance at each point that this explains, shape (q,)."""
         row = self._covariance[index] / math.sqrt(self._variance[index] + _NUGGET)
         part = np.minimum(row**2 / self._variance.clip(_NUGGET), 1.0)
-        self._covariance -= np.outer(row, row)
+        dger(-1.0, row, row, a=self._covariance.T, overwrite_a=1)  # in place: it is symmetric
         self._variance = (self._variance - row**2).clip(0.0)
         return np.asarray(part)
 

@@ -16,9 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
-from scipy.special import stdtrit
-
+from locum.adaptivity.power_law import fitted_power_law
 from locum.adaptivity.rounds import Round
 
 LEAST_GAIN = 0.1  # of the level, for each doubling of the training simulations
@@ -167,17 +165,10 @@ def gain_per_doubling(
 ) -> float:
     """Part of a measure that goes with each doubling of the training simulations, from three rounds or more.
 
-    Least squares on logarithms; above one half, ``certainty`` gives the one-sided upper limit by Student's t.
+    Above one half, ``certainty`` gives the one-sided upper limit.
     """
-    doublings = np.log2([each.training for each in history])
-    logarithms = np.log(np.clip([measure(each) for each in history], 1e-12, 1e12))
-    spread = doublings - doublings.mean()
-    squares = max(float(spread @ spread), 1e-12)
-    slope = float(spread @ logarithms) / squares
-    residuals = logarithms - logarithms.mean() - slope * spread
-    freedom = len(history) - 2
-    error = math.sqrt(float(residuals @ residuals) / freedom / squares)
-    return 1 - math.exp(slope - float(stdtrit(freedom, certainty)) * error)
+    law = fitted_power_law([each.training for each in history], [measure(each) for each in history])
+    return 1 - math.exp2(-law.limit(certainty))
 
 
 def blamed(last: Round) -> Blame:

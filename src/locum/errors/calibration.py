@@ -195,26 +195,49 @@ def calibrate(
     )
     for j, (name, unit) in enumerate(description.quantities.items()):
         measure = measures.get(name, "relative")
-        typical = measured_indicator(there[0][:, j], there[1][:, j], measure)
+        kind = surrogate.figure_kind
+        typical = measured_indicator(there[0][:, j], there[1][:, j], measure, kind)
         scale = 1.0 if measure == "relative" else float(np.max(np.abs(there[0][:, j])))
         outputs[name] = OutputCalibration(
             errors=errors.total[name],
-            indicators=measured_indicator(here[0][:, j], here[1][:, j], measure),
+            indicators=measured_indicator(here[0][:, j], here[1][:, j], measure, kind),
             floor=_floor(typical, scale),
             coverage=coverage,
             measure=measure,
             norm="relative" if measure == "relative" else f"absolute, in {unit or '1'}",
-            kind=surrogate.figure_kind,
+            kind=kind,
         )
     return Calibration(outputs)
 
 
-def measured_indicator(values: Array, indicators: Array, measure: ErrorMeasure) -> Array:
-    """The indicator of a quantity in the measure of its error; not a number where the value is none."""
+def measured_indicator(
+    values: Array, indicators: Array, measure: ErrorMeasure, kind: FigureKind = "indicator"
+) -> Array:
+    """The indicator of a quantity in the measure of its error.
+
+    A relative error has the true value below it, of which a bound d says that |s| >= |s_N| - d: the error is
+    at most d / (|s_N| - d), and nothing can be claimed where that is not positive. A calibrated indicator is
+    taken relative to the predicted value: the calibration makes up for the difference.
+
+    Parameters
+    ----------
+    values, indicators
+        Predicted values and the indicators of their errors, in their unit, shape (q,).
+    kind
+        What the indicators are.
+
+    Returns
+    -------
+    Array
+        Shape (q,); infinite, or not a number where the value is none, where nothing can be claimed.
+    """
     if measure == "absolute":
         return indicators + 0 * values
+    least = np.abs(values)
+    if kind != "indicator":
+        least = np.maximum(least - indicators, 0.0)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return np.asarray(indicators / np.abs(values))
+        return np.asarray(indicators / least)
 
 
 def _floor(typical: Array, scale: float) -> float:

@@ -190,7 +190,8 @@ class CheckedPrediction(Prediction):
             return calibration.figure(self.surrogate.field_indicator(name, self.parameters))
         column = list(self.description.quantities).index(name)
         values, indicators = self._quantity_values[:, column], self._quantity_indicators[:, column]
-        return calibration.figure(measured_indicator(values, indicators, calibration.measure))
+        indicators = measured_indicator(values, indicators, calibration.measure, calibration.kind)
+        return calibration.figure(indicators)
 
     @cached_property
     def error_figures(self) -> Mapping[str, ErrorFigure]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from locum.arrays import Array
-from locum.exceptions import ModelError, StudyError
 from locum.highfidelity import (
     HasAffineOperators,
     HasCoefficientExpressions,
@@ -18,65 +16,37 @@ from locum.highfidelity import (
     HasOutputFunctionals,
     HasTimeStepping,
     HighFidelityModel,
-    check_capabilities,
-    field_names,
-    quantity_names,
 )
 from locum.parameters import ParameterSpace
-from locum.study import Study
 from locum.surrogates import Description, ProjectedSurrogate
 
 if TYPE_CHECKING:
     from locum.surrogates.projection_training import AffineProblem
 
 
-def refuse_unsuitable(study: Study, model: HighFidelityModel) -> None:
-    """Refuse a study that asks a projected surrogate of a model without what that needs; nothing is run.
-
-    Raises
-    ------
-    StudyError
-        What the model lacks, in one sentence.
-    """
-    if study.surrogate_kind != "projected":
-        return
+def lack_of(model: HighFidelityModel) -> str | None:
+    """What a model lacks for a projected surrogate, as a sentence goes on after its name; nothing is run."""
     if isinstance(model, HasTimeStepping):
-        raise _refusal(study, model, "evolves in time, and only steady models are projected")
+        return "evolves in time, and only steady models are projected"
+    if not isinstance(model, HasAffineOperators | HasOperators):
+        return "hands over no operators (affine_operators or operators)"
     if not isinstance(model, HasInnerProduct):
-        raise _refusal(study, model, "has no inner_product, in which errors are bounded")
-    if isinstance(model, HasAffineOperators):
-        if not isinstance(model, HasCoefficientExpressions):
-            raise _refusal(study, model, "has no coefficient_expressions, without which nothing can be saved")
-    elif not isinstance(model, HasOperators):
-        raise _refusal(study, model, "hands over no operators (affine_operators or operators)")
+        return "has no inner_product, in which errors are bounded"
+    if isinstance(model, HasAffineOperators) and not isinstance(model, HasCoefficientExpressions):
+        return "has no coefficient_expressions, without which nothing can be saved"
+    return None
 
 
-def check_promises(study: Study, model: HighFidelityModel) -> None:
-    """Check that a model is what it says, by a few simulations of it.
-
-    Raises
-    ------
-    StudyError
-        A field or a quantity of interest that the equations do not give.
-    ModelError
-        A promise that is not kept, or a simulation that fails.
-    """
-    try:
-        check_capabilities(model)
-        values = model.parameters.unwarp(np.full((1, model.parameters.dimension), 0.5))[0]
-        given = model.simulate(dict(zip(model.parameters.names, values.tolist(), strict=True)))
-    except ModelError as error:
-        raise ModelError(f"{study.path}: model: {error}") from error
-    except Exception as error:  # whatever a model of the user's raises
-        raise ModelError(f"{study.path}: model: {model.name}: the simulation failed: {error!r}") from error
+def lacking_outputs(model: Any, fields: Iterable[str], quantities: Iterable[str]) -> str | None:
+    """What of the outputs of a model with operators its equations do not give; as :func:`lack_of`."""
     declared = model.output_functionals() if isinstance(model, HasOutputFunctionals) else {}
-    for name in quantity_names(given):
+    for name in quantities:
         if name not in declared:
-            raise _refusal(study, model, f"gives quantity {name!r}, which is none of its output_functionals")
-    solution: str = model.solution_field  # type: ignore[attr-defined]
-    for name in field_names(given):
-        if name != solution:
-            raise _refusal(study, model, f"gives field {name!r}, and its equations only {solution!r}")
+            return f"gives quantity {name!r}, which is none of its output_functionals"
+    for name in fields:
+        if name != model.solution_field:
+            return f"gives field {name!r}, and its equations only {model.solution_field!r}"
+    return None
 
 
 def problem_of(model: Any, space: ParameterSpace) -> AffineProblem:
@@ -150,10 +120,3 @@ def projection_statistics(surrogate: ProjectedSurrogate) -> dict[str, Any]:
 
 def _symmetric(matrix: Any) -> bool:
     return bool(abs(matrix - matrix.T).max() <= 1e-10 * abs(matrix).max())
-
-
-def _refusal(study: Study, model: HighFidelityModel, lack: str) -> StudyError:
-    return StudyError(
-        f"{study.path}: methods.surrogate: no projected surrogate can be made: model {model.name} {lack}; "
-        "ask for interpolated"
-    )

@@ -19,18 +19,26 @@ def promote(work: Workspace, candidate: Candidate) -> Decision:
     number, before = candidate.version.number, work.registry.champion
     if number == before:
         return Decision(True, ("it is the champion already",))
-    truth = truth_of(work, calibration_samples(work))
     champion = work.champion if before is not None else None
-    rival = champion if champion is not None and champion.comparable(candidate) else None
-    decision = promotion_gate(
-        results(candidate.checked, truth), results(rival.checked, truth) if rival is not None else None
-    )
+    rival = None
+    if champion is not None and champion.comparable(candidate):
+        rival = results(champion.checked, truth_of(work, calibration_samples(work)))
+    decision = promotion_gate(calibrated_results(candidate.checked), rival)
     if decision.promote:
         work.registry.promote(number, expected=before)
     work.store.save_document(
         f"gate {number}", {"promote": decision.promote, "reasons": list(decision.reasons)}
     )
     return decision
+
+
+def calibrated_results(checked: CheckedSurrogate) -> dict[str, CalibrationResult]:
+    """How each output that has a tolerance does on the simulations that calibrated it."""
+    outputs = {name: checked.calibration.outputs[name] for name in checked.decisive}
+    return {
+        name: CalibrationResult(output.errors, output.figure(output.indicators), output.coverage)
+        for name, output in outputs.items()
+    }
 
 
 def results(checked: CheckedSurrogate, truth: Truth) -> dict[str, CalibrationResult]:

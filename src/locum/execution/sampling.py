@@ -34,6 +34,32 @@ def calibration_to_run(work: Workspace) -> list[SampleRecord]:
     return work.samples("calibration", "planned")
 
 
+def first_draws(work: Workspace, wanted: int) -> list[SampleRecord]:
+    """Simulate the first calibration draws, which are the same whatever the surrogate, until some are done.
+
+    Raises
+    ------
+    ModelError
+        None succeeded of twice as many as are wanted.
+    """
+    while True:
+        _plan_calibration(work, wanted)
+        drawn = _calibration_draws(work, 2 * wanted)
+        records = {record.identity: record for record in work.samples()}
+        there = [records[identity] for identity in drawn if identity in records]
+        planned = [record for record in there if record.outcome == "planned"]
+        if not planned:
+            break
+        simulate(work, planned)
+    done = [record for record in there if record.outcome == "done"]
+    if not done:
+        raise ModelError(
+            f"{work.study.path}: model {work.model.name}: its operators cannot be checked, since none of its "
+            f"first simulations is done{_why_failed(work)}"
+        )
+    return done[:wanted]
+
+
 def calibration_samples(work: Workspace) -> list[SampleRecord]:
     """Calibration simulations that are done, in the order of their independent draws."""
     drawn = _calibration_draws(work, 2 * work.numbers.calibration)
@@ -83,14 +109,18 @@ def require_enough(work: Workspace, held_back: Collection[str] = ()) -> None:
     """
     if is_enough(work, held_back):
         return
-    done, failed = len(training_samples(work, held_back)), work.samples(outcome="failed")
-    needed = work.space.dimension + 2
-    reasons = Counter(record.reason for record in failed).most_common(1)
-    why = f"; {len(failed)} failed, most often: {reasons[0][0]}" if reasons else ""
+    done, needed = len(training_samples(work, held_back)), work.space.dimension + 2
     raise ModelError(
         f"{work.study.path}: model {work.model.name}: a surrogate needs at least {needed} training "
-        f"simulations and only {done} are done{why}"
+        f"simulations and only {done} are done{_why_failed(work)}"
     )
+
+
+def _why_failed(work: Workspace) -> str:
+    """The most frequent reason, to end a sentence with; nothing where no simulation failed."""
+    failed = work.samples(outcome="failed")
+    reasons = Counter(record.reason for record in failed).most_common(1)
+    return f"; {len(failed)} failed, most often: {reasons[0][0]}" if reasons else ""
 
 
 def _plan_calibration(work: Workspace, wanted: int) -> None:

@@ -22,12 +22,14 @@ def status_document(work: Workspace) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``verdict``, ``simulations``, ``tolerance``, ``error_figure`` (of the output that is farthest from its
-        tolerance), ``coverage``, ``champion``, and the figures of each of ``outputs``.
+        ``surrogate`` (its kind, and why), ``verdict``, ``simulations``, ``tolerance``, ``error_figure`` (of
+        the output that is farthest from its tolerance), ``coverage``, ``champion``, and the figures of each
+        of ``outputs``.
     """
     last = work.standing
     return {
         "name": work.study.name,
+        "surrogate": _surrogate(work),
         "verdict": _verdict(last.verdict) if last else "not yet known",
         "simulations": simulation_counts(work),
         "tolerance": work.study.accuracy.tolerance,
@@ -48,6 +50,7 @@ def check_document(work: Workspace, found: Sweep, version: int) -> dict[str, Any
     """What a check found of a version, under the names that the status uses."""
     return {
         "name": work.study.name,
+        "surrogate": _surrogate(work),
         "verdict": _verdict(found.verdict),
         "simulations": simulation_counts(work),
         "tolerance": work.study.accuracy.tolerance,
@@ -113,6 +116,13 @@ def simulation_counts(work: Workspace) -> dict[str, Any]:
     return counts | {"budget": work.study.budget.simulations}
 
 
+def opening_remark(work: Workspace) -> str:
+    """What people should know from the start; to settle the surrogate may take the first simulations."""
+    automatic = work.study.methods.surrogate == "auto"
+    surrogate = f"the surrogate is {work.choice}" if automatic else ""
+    return "; ".join(filter(None, (nothing_reused(work), surrogate)))
+
+
 def nothing_reused(work: Workspace) -> str:
     """Say why simulations of another version of the model do not count; empty where there are none."""
     others = [
@@ -126,6 +136,10 @@ def nothing_reused(work: Workspace) -> str:
         f"the model is now version {work.model.version}; the simulations of another model "
         f"({', '.join(others)}) are kept, and are not reused"
     )
+
+
+def _surrogate(work: Workspace) -> dict[str, str]:
+    return {"kind": work.choice.kind, "reason": work.choice.reason}
 
 
 def _verdict(verdict: Verdict) -> str:

@@ -22,6 +22,7 @@ from locum.surrogates import (
     Description,
     FieldData,
     InterpolatedSurrogate,
+    ProjectedSurrogate,
     Surrogate,
     Trained,
     TrainingData,
@@ -42,8 +43,8 @@ class Fitted:
 
 
 def fit(work: Workspace, held_back: Collection[str] = ()) -> Fitted:
-    """Train on all training samples but those held back, the kind that the study asks for; calibration may
-    still run.
+    """Train on all training samples but those held back, the kind that the study gets; calibration may still
+    run.
 
     Raises
     ------
@@ -55,7 +56,7 @@ def fit(work: Workspace, held_back: Collection[str] = ()) -> Fitted:
     require_enough(work, held_back)
     started = time.perf_counter()
     training = training_samples(work, held_back)
-    fitted = _projected if work.study.surrogate_kind == "projected" else _interpolated
+    fitted = _projected if work.choice.kind == "projected" else _interpolated
     surrogate, statistics = fitted(work, training)
     return Fitted(surrogate, statistics, _identities(training), time.perf_counter() - started)
 
@@ -67,10 +68,20 @@ def _interpolated(work: Workspace, training: Sequence[SampleRecord]) -> tuple[Su
 
 
 def _projected(work: Workspace, training: Sequence[SampleRecord]) -> tuple[Surrogate, dict[str, Any]]:
-    blocks = work.store.blocks(work.problem.field, training)
-    snapshots = np.concatenate(list(blocks()))
-    surrogate = project(work.problem, description(work), work.values(training), snapshots)
+    surrogate = projected_on(work, training)
     return surrogate, projection_statistics(surrogate)
+
+
+def projected_on(work: Workspace, records: Sequence[SampleRecord]) -> ProjectedSurrogate:
+    """The model's equations on the span of simulations, not calibrated.
+
+    Raises
+    ------
+    ModelError, FitError
+        Equations that cannot be projected, or that do not give an output.
+    """
+    snapshots = np.concatenate(list(work.store.blocks(work.problem.field, records)()))
+    return project(work.problem, description(work), work.values(records), snapshots)
 
 
 def train(work: Workspace, held_back: Collection[str] = (), fitted: Fitted | None = None) -> Candidate:

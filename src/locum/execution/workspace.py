@@ -20,8 +20,9 @@ from locum.exceptions import StudyError
 from locum.execution.candidate import Candidate
 from locum.execution.environment import available_cores
 from locum.execution.progress import Progress, watch
-from locum.execution.projecting import check_promises, problem_of, refuse_unsuitable
+from locum.execution.projecting import problem_of
 from locum.execution.simulation_process import simulation_processes
+from locum.execution.surrogate_choice import SurrogateChoice, foreseen
 from locum.highfidelity import HighFidelityModel
 from locum.parameters import ParameterSpace
 from locum.registry import Registry
@@ -31,8 +32,6 @@ from locum.study import Numbers, Study, build_model, load_study
 if TYPE_CHECKING:
     from locum.execution.cluster import Cluster
     from locum.surrogates.projection_training import AffineProblem
-
-_CHECKED = "capabilities"  # document of the store: the version of the model whose promises were checked
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +66,13 @@ class Workspace:
         return self.study.space(self.model)
 
     @cached_property
+    def choice(self) -> SurrogateChoice:
+        """Which kind of surrogate the study gets; to find out may take the first simulations."""
+        from locum.execution.settling import settled  # it simulates, and so stands on this module
+
+        return settled(self)
+
+    @cached_property
     def problem(self) -> AffineProblem:
         """The model's equations, which a projected surrogate solves."""
         return problem_of(self.model, self.space)
@@ -89,12 +95,12 @@ class Workspace:
     @property
     def workers(self) -> int:
         """Simulations that run at the same time."""
-        return self.numbers.workers
+        return self.study.workers(available_cores())
 
     @cached_property
     def numbers(self) -> Numbers:
         """The study's numbers, every ``auto`` resolved."""
-        return self.study.resolved(self.space.dimension, available_cores())
+        return self.study.resolved(self.space.dimension, available_cores(), self.choice.kind)
 
     def generator(self, purpose: str) -> np.random.Generator:
         """Random numbers of one purpose, from the study's seed: the same in every run."""
@@ -201,7 +207,6 @@ def open_workspace(
         resources.callback(store.close)
         if not readonly:
             resources.enter_context(store.lock())
-            _check_once(study, model, store)
         progress = resources.enter_context(watch(study.name, quiet or readonly))
         work = Workspace(study, model, store, Registry.open(store), progress, resources, time.monotonic())
         progress.workers = work.workers
@@ -210,13 +215,6 @@ def open_workspace(
             counts = Counter(record.outcome for record in work.samples())
             progress.resumed(counts["done"], counts["failed"])
         yield work
-
-
-def _check_once(study: Study, model: HighFidelityModel, store: SnapshotStore) -> None:
-    """Check the promises that a projected surrogate believes, once for each version of the model."""
-    if study.surrogate_kind == "projected" and store.document(_CHECKED) != model.version:
-        check_promises(study, model)
-        store.save_document(_CHECKED, model.version)
 
 
 def validated(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Study, HighFidelityModel]:
@@ -229,6 +227,6 @@ def validated(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Study, H
     """
     study = load_study(path, overrides)
     model = build_model(study)
-    study.resolved(study.space(model).dimension, available_cores())
-    refuse_unsuitable(study, model)
+    kind = foreseen(study, model).kind
+    study.resolved(study.space(model).dimension, available_cores(), kind)
     return study, model

@@ -26,7 +26,7 @@ from locum.highfidelity.mesh import MESH_VARIABLES, Mesh
 
 if TYPE_CHECKING:
     from locum.highfidelity.advection_diffusion import AdvectionDiffusion
-    from locum.highfidelity.capability_check import check_capabilities
+    from locum.highfidelity.capability_check import check_capabilities, check_simulated
     from locum.highfidelity.cooled_blade import CooledBlade
     from locum.highfidelity.finite_elements import lumped_mass
     from locum.highfidelity.heat_equation import HeatEquation
@@ -55,6 +55,7 @@ __all__ = [
     "SelfHeating",
     "ThermalBlock",
     "check_capabilities",
+    "check_simulated",
     "check_snapshot",
     "field_names",
     "load_python_model",
@@ -70,6 +71,7 @@ _LATER = {
     "SelfHeating": "self_heating",
     "ThermalBlock": "thermal_block",
     "check_capabilities": "capability_check",
+    "check_simulated": "capability_check",
     "check_snapshot": "snapshot_check",
     "load_python_model": "python_model",
     "lumped_mass": "finite_elements",

@@ -9,7 +9,7 @@ relative to the largest of its terms, ||A u - f|| / (||A|| ||u|| + ||f||) (Rigal
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,27 @@ def check_capabilities(model: HighFidelityModel, points: int = 2, seed: int = 0)
     """
     if isinstance(model, HasUnknowns):
         values = model.parameters.sample(points, np.random.default_rng(seed))
-        _Check(model, values).run()
+        rows = (dict(zip(model.parameters.names, row.tolist(), strict=True)) for row in values)
+        check_simulated(model, values, map(model.simulate, rows))
+
+
+def check_simulated(model: HighFidelityModel, values: Array, snapshots: Iterable[xr.Dataset]) -> None:
+    """Check a model against simulations that there are already; otherwise as :func:`check_capabilities`.
+
+    Parameters
+    ----------
+    values
+        Parameter values of the simulations, shape (m, p).
+    snapshots
+        What the model gave there, in the same order.
+
+    Raises
+    ------
+    ModelError
+        As :func:`check_capabilities` does.
+    """
+    if isinstance(model, HasUnknowns):
+        _Check(model, values).run(snapshots)
 
 
 class _Check:
@@ -72,16 +92,15 @@ class _Check:
         self.free = np.asarray(model.free_nodes())
         self.size = len(self.free)
 
-    def run(self) -> None:
+    def run(self, snapshots: Iterable[xr.Dataset]) -> None:
         """Check everything that the model offers."""
         model = self.model
         if isinstance(model, HasAffineOperators):
             self._affine_shapes(model)
         if isinstance(model, HasInnerProduct):
             self._inner_product(model)
-        for value in self.values:
+        for value, dataset in zip(self.values, snapshots, strict=True):
             parameters = dict(zip(model.parameters.names, value.tolist(), strict=True))
-            dataset = model.simulate(parameters)
             states = self._states(dataset)
             if isinstance(model, HasTimeStepping):
                 self._time_steps(model, value, states, dataset)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.optimize import linprog
 
 from locum.arrays import Array
 from locum.reduction.affine_system import AffineSystem
@@ -55,6 +54,8 @@ class SuccessiveConstraints:
         return np.asarray((theta @ self.quotients.T).min(axis=1))
 
     def _bound(self, theta: Array) -> float:
+        from scipy.optimize import linprog  # half a second that no other study should wait for
+
         found = linprog(theta, A_ub=-self.anchors, b_ub=-self.constants, bounds=self.boxes, method="highs")
         return float(found.fun) if found.success else -np.inf
 

@@ -34,7 +34,7 @@ _NOISE = 0.1  # a search that starts from a nugget above this finds nothing but 
 _RESOLVED = 0.7  # leave-one-out error, below which some of the rows show what all will show
 _ITERATIONS = 60
 _WELL_DETERMINED = 1e-5  # ratio of the trend's singular values
-_RTOL = 1e-5  # of the log-likelihood per column
+_RTOL, _TRIAL_RTOL = 1e-5, 1e-3  # of the log-likelihood per column: for what is kept, for what is compared
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,12 +94,10 @@ class HyperparameterSearch:
             if other.error >= best.error:
                 break
             best = other
-        if len(rows) == len(self._x):
-            return best.group
-        if best.error < _RESOLVED:
-            return self.refined(best.group)
-        starts = (best.group, short if hint is None else self._allowed(hint))
-        return _least(self._tried(self._x, self._y, start) for start in starts).group
+        if len(rows) < len(self._x) and best.error >= _RESOLVED:
+            starts = (best.group, short if hint is None else self._allowed(hint))
+            best = _least(self._tried(self._x, self._y, start) for start in starts)
+        return self.refined(best.group)
 
     def _allowed(self, group: Group) -> Group:
         """The group, with the first kernel or the richest trend where its own are not candidates."""
@@ -108,7 +106,7 @@ class HyperparameterSearch:
         return replace(group, kernel=kernel, degree=degree)
 
     def _tried(self, x: Array, y: Array, start: Group) -> _Tried:
-        group = self._maximised(x, y, start)
+        group = self._maximised(x, y, start, _TRIAL_RTOL)
         whole = replace(group, columns=tuple(range(y.shape[1])))
         error, _ = conditioned(x, y, [whole]).leave_one_out()
         scale = np.abs(y).max() or 1.0  # so that squares neither overflow nor vanish
@@ -116,7 +114,7 @@ class HyperparameterSearch:
         norm = float(np.linalg.norm(error / scale) / variation)
         return _Tried(group, norm if np.isfinite(norm) else np.inf)
 
-    def _maximised(self, x: Array, y: Array, start: Group) -> Group:
+    def _maximised(self, x: Array, y: Array, start: Group, rtol: float = _RTOL) -> Group:
         likelihood = ProfiledLikelihood(x, y, start.kernel, start.degree)
         if not likelihood.informative:
             return start
@@ -127,7 +125,7 @@ class HyperparameterSearch:
             jac=True,
             method="L-BFGS-B",
             bounds=bounds,
-            options={"maxiter": _ITERATIONS, "ftol": _RTOL},
+            options={"maxiter": _ITERATIONS, "ftol": rtol},
         )
         found = np.exp(result.x)
         found[-1] = np.clip(found[-1], *NUGGETS)

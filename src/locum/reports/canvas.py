@@ -142,6 +142,9 @@ def colour_bar(figure: Figure, axes: Axes, mapped: ScalarMappable, label: str, *
 def to_svg(figure: Figure, description: str) -> str:
     """The figure as an inline SVG element with a text alternative; its names clash with no other."""
     stream = io.StringIO()
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
+        figure.set_layout_engine(None)  # or saving would draw everything once more, just to lay it out again
     figure.savefig(stream, format="svg", dpi=_RASTER_DPI, transparent=True, metadata={"Date": None})
     svg = stream.getvalue()
     svg = svg[svg.index("<svg") :]

@@ -17,6 +17,7 @@ from locum.adaptivity import BoolArray, Round, standing
 from locum.arrays import Array
 from locum.errors.figure import FigureKind
 from locum.parameters import ParameterSpace
+from locum.reports.way import Way
 
 OutputKind = Literal["field", "quantity of interest"]
 HeldOutPurpose = Literal["calibration", "audit"]
@@ -340,6 +341,7 @@ class Report:
     sweep: Sweep | None = None
     samples: Samples | None = None
     cost: Cost | None = None
+    way: Way | None = None
     failures: tuple[FailedSample, ...] = ()
     versions: tuple[Version, ...] = ()
     champion: int | None = None

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from locum import __version__
 from locum.exceptions import StorageError
-from locum.reports import evidence, sections
+from locum.reports import evidence, sections, way
 from locum.reports.content import Report
 from locum.reports.html import Markup, element, page
 
 _CONTENTS = (
     ("outputs", "Outputs"),
+    ("way", "What was used"),
     ("history", "History"),
     ("fields", "Fields"),
     ("coverage", "Coverage"),
@@ -44,6 +45,7 @@ def render(report: Report) -> str:
             "main",
             sections.verdict(report),
             sections.outputs(report),
+            way.used(report),
             evidence.history(report),
             evidence.fields(report),
             evidence.coverage(report),

@@ -21,6 +21,7 @@ from locum.execution.training import truth_of
 from locum.execution.workspace import Workspace
 from locum.registry import environment
 from locum.reports import content
+from locum.reports.black_box import way_of
 from locum.snapshots import SampleRecord
 
 QUERY_ROWS = 10_000
@@ -79,6 +80,7 @@ def study_report(work: Workspace, found: Sweep | None = None) -> content.Report:
         sweep=content.Sweep(found.values, found.figures, found.in_domain) if found else None,
         samples=_samples(work),
         cost=_cost(work, candidate, found) if candidate and found else None,
+        way=way_of(work, candidate) if candidate else None,
         failures=_failures(work),
         versions=_versions(work),
         champion=work.registry.champion,

@@ -166,8 +166,10 @@ def print_problems(document: Document, file: TextIO | None = None) -> None:
 def status_table(document: Document) -> RenderableType:
     """Where a study stands, as a rich renderable."""
     simulations, coverage = document["simulations"], document.get("coverage") or {}
+    surrogate = document.get("surrogate")
     facts: list[tuple[str, RenderableType]] = [
         ("study", document["name"]),
+        *([("surrogate", f"{surrogate['kind']}, {surrogate['reason']}")] if surrogate else []),
         ("verdict", _verdict(document["verdict"])),
         ("within tolerance", _within(document)),
         (

@@ -45,12 +45,7 @@ class Database:
             self.name = str(location)
             self._engine = _sqlite_engine(location, readonly)
         else:
-            try:
-                url = make_url(location)
-                self.name = url.render_as_string(hide_password=True)
-                self._engine = create_engine(url, pool_pre_ping=True)
-            except (ArgumentError, NoSuchModuleError, ImportError) as error:
-                raise StorageError(f"catalogue {location!r}: {_first_line(error)}") from error
+            self.name, self._engine = _server_engine(location)
         self._immediate = self._engine.execution_options(begin="BEGIN IMMEDIATE")
 
     def create_tables(self, metadata: MetaData) -> None:
@@ -99,6 +94,22 @@ class Database:
             raise  # two processes wanted the same row: whoever writes knows what that means
         except DBAPIError as error:
             raise StorageError(f"catalogue {self.name}: {_reason(error)}") from error
+
+
+def _server_engine(location: str) -> tuple[str, Engine]:
+    """The URL without its password, and an engine of it."""
+    try:
+        url = make_url(location)
+    except ArgumentError as error:
+        raise StorageError(f"catalogue: {_first_line(error)}") from error
+    name = url.render_as_string(hide_password=True)
+    try:
+        return name, create_engine(url, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        hint = "; pip install 'locum[postgresql]'" if error.name == "psycopg" else ""
+        raise StorageError(f"catalogue {name}: its driver {error.name} is not installed{hint}") from error
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise StorageError(f"catalogue {name}: {_first_line(error)}") from error
 
 
 def _sqlite_engine(path: Path, readonly: bool) -> Engine:

@@ -219,8 +219,8 @@ class Methods(Section):
 
     surrogate: Literal["auto", "interpolated", "projected"] = "auto"
     """interpolated: reduced basis and regression, from snapshots alone. projected: the model's own equations
-    on a reduced basis, with error bounds; for models that hand over their operators, when asked for. auto is
-    interpolated."""
+    on a reduced basis, with error bounds; for models that hand over their operators. auto is projected where
+    the model allows it, and interpolated otherwise; the report says which, and why."""
     reduction: Reduction = Reduction()
     regression: Regression = Regression()
     calibration: Calibration = Calibration()

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -30,7 +30,7 @@ from locum.study.values import Seed
 if TYPE_CHECKING:
     from locum.errors import Tolerance
     from locum.highfidelity import HighFidelityModel
-    from locum.surrogates import InterpolatedOptions
+    from locum.surrogates import InterpolatedOptions, SurrogateKind
 
 _MOST_CALIBRATION = 100
 _LEAST_DESIGN = 10
@@ -106,11 +106,6 @@ class Study(Section):
         return self.storage.catalogue
 
     @property
-    def surrogate_kind(self) -> Literal["interpolated", "projected"]:
-        """Which kind of surrogate answers, ``auto`` resolved."""
-        return "projected" if self.methods.surrogate == "projected" else "interpolated"
-
-    @property
     def hash(self) -> str:
         """Of what the numbers depend on besides the model's code; not name, folder, budget or workers."""
         return self._hash_of(without=())
@@ -129,8 +124,12 @@ class Study(Section):
                 document[section].pop(key, None)
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
-    def resolved(self, dimension: int, cores: int = 1) -> Numbers:
-        """Resolve every ``auto``.
+    def workers(self, cores: int) -> int:
+        """Simulations at the same time."""
+        return self.execution.workers or cores
+
+    def resolved(self, dimension: int, cores: int = 1, kind: SurrogateKind = "interpolated") -> Numbers:
+        """Resolve the numbers that are ``auto``.
 
         The first design has 5 simulations for each parameter, and at least 10. Calibration takes a third of
         the budget, at least what the confidence needs for a finite error figure (19 at 95 %) and at most 100:
@@ -145,6 +144,8 @@ class Study(Section):
             Number of parameters.
         cores
             Cores at hand.
+        kind
+            Of the surrogate; which one ``methods.surrogate: auto`` takes depends on the model.
 
         Raises
         ------
@@ -153,8 +154,8 @@ class Study(Section):
             the confidence.
         """
         design, budget = self.methods.design, self.budget.simulations
-        workers, batch = self.execution.workers or cores, design.batch
-        if self.surrogate_kind == "projected":
+        workers, batch = self.workers(cores), design.batch
+        if kind == "projected":
             initial = design.initial or max(dimension + 2, workers)
             calibration = self.methods.calibration.simulations or _PROJECTED_CALIBRATION
             batch = batch or workers

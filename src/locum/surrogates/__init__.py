@@ -8,7 +8,7 @@ from locum.surrogates.loading import load_surrogate
 from locum.surrogates.prediction import Prediction
 from locum.surrogates.projected import ProjectedSurrogate
 from locum.surrogates.saved import Saved, read_saved, write_saved
-from locum.surrogates.surrogate import Description, FieldErrors, FigureKind, Surrogate
+from locum.surrogates.surrogate import Description, FieldErrors, FigureKind, Surrogate, SurrogateKind
 from locum.surrogates.training import (
     FieldData,
     FieldStatistics,
@@ -38,6 +38,7 @@ __all__ = [
     "ProjectedSurrogate",
     "Saved",
     "Surrogate",
+    "SurrogateKind",
     "Trained",
     "TrainingData",
     "TrainingStatistics",

@@ -26,6 +26,7 @@ from locum.reduction.projection import ReducedSystem
 from locum.reduction.separation import SeparationError
 from locum.reduction.stability_saved import stability_from_saved, stability_to_saved
 from locum.surrogates.prediction import Prediction
+from locum.surrogates.remembered import Remembered
 from locum.surrogates.saved import Saved, write_saved
 from locum.surrogates.surrogate import Description, FieldErrors
 
@@ -79,8 +80,7 @@ class ProjectedSurrogate:
 
     def coordinates(self, field: str, values: Array) -> Array:
         """Reduced coordinates, shape (q, m)."""
-        theta, phi = self.model.coefficients(values)
-        return self.model.reduced.solve(theta, phi)
+        return self._solved(values).coordinates.copy()
 
     def expand(self, field: str, coordinates: Array) -> Array:
         """Coordinates (q, m) to the field, shape (q, ...) with the field's shape."""
@@ -88,7 +88,7 @@ class ProjectedSurrogate:
 
     def field_indicator(self, field: str, values: Array) -> Array:
         """Bound or estimate of the field's relative error, shape (q,); infinite where none can be claimed."""
-        return self.model.solve(values).relative
+        return self._solved(values).relative.copy()
 
     def field_errors(self, field: str, values: Array, snapshots: Array) -> FieldErrors:
         """True errors against snapshots (q, ...), relative in the model's norm."""
@@ -170,9 +170,17 @@ class ProjectedSurrogate:
         except (KeyError, TypeError) as error:
             raise StorageError(f"the saved projected surrogate cannot be read: {error!r}") from error
 
-    def _evaluated(self, values: Array) -> list[OutputValues]:
+    @cached_property
+    def _solved(self) -> Remembered[CertifiedSolution]:
+        return Remembered(self.model.solve)
+
+    @cached_property
+    def _evaluated(self) -> Remembered[list[OutputValues]]:
+        return Remembered(self._evaluate)
+
+    def _evaluate(self, values: Array) -> list[OutputValues]:
         theta, phi = self.model.coefficients(values)
-        solution = self.model.solve(values)
+        solution = self._solved(values)
         return [
             output.evaluate(theta, phi, solution.coordinates, solution.residual_norms, solution.stability)
             for output in self.outputs.values()

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 # ``bound``: proved; ``estimate``: asymptotically right; ``indicator``: correlated, to be calibrated
 FigureKind = Literal["bound", "estimate", "indicator"]
 
+# ``interpolated``: from snapshots alone; ``projected``: from the model's own equations
+SurrogateKind = Literal["interpolated", "projected"]
+
 
 @dataclass(frozen=True, eq=False)
 class Description:

@@ -1,0 +1,92 @@
+"""Settle which kind of surrogate a study gets, by its model's own simulations.
+
+What a model gives besides the solution of its equations, and whether it solves the equations that it hands
+over, only simulations tell. The first of the independent draws are looked at: they belong to every study of
+the model, whatever its surrogate, so that the check costs none. What was found is kept.
+"""
+
+from __future__ import annotations
+
+from locum.exceptions import FitError, ModelError
+from locum.execution.projecting import lacking_outputs
+from locum.execution.sampling import first_draws
+from locum.execution.surrogate_choice import SurrogateChoice, chosen, foreseen
+from locum.execution.training import projected_on
+from locum.execution.workspace import Workspace
+from locum.highfidelity import check_simulated
+from locum.snapshots import SampleRecord
+
+CHECKED = 2  # simulations, or as many as the study calibrates on
+
+_DOCUMENT = "surrogate"  # of the store: what was found for a study and a version of its model
+
+
+def settled(work: Workspace) -> SurrogateChoice:
+    """Choose the kind; opened read only, and nothing found yet, what can be foreseen.
+
+    Raises
+    ------
+    StudyError
+        The study asks for a projected surrogate, and none can be made.
+    ModelError
+        Operators that are not those of the simulation, or no simulation that succeeds.
+    """
+    choice = foreseen(work.study, work.model)
+    if choice.kind == "interpolated":
+        return choice
+    mine = {"study": work.study.hash, "model_version": work.model.version}
+    document = work.store.document(_DOCUMENT) or {}
+    if {key: document.get(key) for key in mine} == mine:
+        return SurrogateChoice(document["kind"], document["reason"])
+    if work.store.database.readonly:
+        return choice
+    choice = chosen(work.study, work.model, _lack(work))
+    work.store.save_document(_DOCUMENT, {**mine, "kind": choice.kind, "reason": choice.reason})
+    return choice
+
+
+def _lack(work: Workspace) -> str | None:
+    """What simulations show to be lacking."""
+    records = checked_draws(work)
+    layout = work.store.layout(work.model.version)
+    return lacking_outputs(work.model, layout.fields, layout.quantities) or _unreachable(work, records)
+
+
+def checked_draws(work: Workspace) -> list[SampleRecord]:
+    """Simulate the first draws and compare them with the equations that the model hands over.
+
+    Raises
+    ------
+    ModelError
+        A model that does not solve its own equations, or no simulation that succeeds.
+    """
+    work.progress.phase("checking the model's equations")
+    dimension = work.space.dimension
+    records = first_draws(work, min(CHECKED, work.study.resolved(dimension, kind="projected").calibration))
+    simulated = work.store.dataset(records)
+    snapshots = (simulated.isel(sample=place) for place in range(len(records)))
+    try:
+        check_simulated(work.model, work.values(records), snapshots)
+    except ModelError as error:
+        raise ModelError(
+            f"{work.study.path}: model: {error}; correct the model, or ask for methods.surrogate: "
+            "interpolated"
+        ) from error
+    return records
+
+
+def _unreachable(work: Workspace, records: list[SampleRecord]) -> str | None:
+    """Why no projected surrogate would come within tolerance: one made of simulations is asked for these."""
+    try:
+        surrogate = projected_on(work, records)
+    except (FitError, ModelError) as error:
+        return f"hands over equations that cannot be projected ({error})"
+    described, field = surrogate.description, work.problem.field
+    figure = float(surrogate.field_indicator(field, work.values(records)).max())
+    tolerance = work.study.tolerances(described.fields, described.quantities)[field].value
+    if figure <= tolerance:
+        return None
+    return (
+        f"hands over equations that leave an error figure of {figure:.1e} where they should leave none, and "
+        f"the tolerance is {tolerance:g}"
+    )

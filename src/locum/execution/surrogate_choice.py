@@ -1,0 +1,62 @@
+"""Which kind of surrogate a study gets: the one that it asks for or, where it asks for none, what the model
+allows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from locum.exceptions import StudyError
+from locum.execution.projecting import lack_of
+from locum.highfidelity import HighFidelityModel
+from locum.study import Study
+from locum.surrogates import SurrogateKind
+
+
+@dataclass(frozen=True)
+class SurrogateChoice:
+    """The kind of surrogate, and why: ``reason`` goes on after it."""
+
+    kind: SurrogateKind
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}, {self.reason}"
+
+
+def foreseen(study: Study, model: HighFidelityModel) -> SurrogateChoice:
+    """What can be said before anything is simulated; whether outputs and operators suit is seen later.
+
+    Raises
+    ------
+    StudyError
+        As :func:`chosen` does.
+    """
+    if study.methods.surrogate == "interpolated":
+        return SurrogateChoice("interpolated", "as methods.surrogate asks")
+    return chosen(study, model, lack_of(model))
+
+
+def chosen(study: Study, model: HighFidelityModel, lack: str | None) -> SurrogateChoice:
+    """Choose a projected surrogate unless the model lacks something.
+
+    Parameters
+    ----------
+    lack
+        As a sentence goes on after the model's name; None where it lacks nothing.
+
+    Raises
+    ------
+    StudyError
+        The study asks for a projected surrogate, and none can be made.
+    """
+    asked = study.methods.surrogate == "projected"
+    if lack is None:
+        because = f"because model {model.name} hands over its equations"
+        return SurrogateChoice("projected", "as methods.surrogate asks" if asked else because)
+    if asked:
+        raise StudyError(
+            f"{study.path}: methods.surrogate: no projected surrogate can be made: "
+            f"model {model.name} {lack}; ask for interpolated"
+        )
+    return SurrogateChoice("interpolated", f"because model {model.name} {lack}")

@@ -1,0 +1,143 @@
+"""What was used, and what it saved: the kind of surrogate, and the same simulations without the equations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from locum.adaptivity import Extrapolation
+from locum.reports.html import Content, Markup, element, join, missing, paragraph, section, table
+from locum.reports.wording import count, error_size, significant
+from locum.surrogates import SurrogateKind
+
+if TYPE_CHECKING:
+    from locum.reports.content import Cost, Report
+
+
+@dataclass(frozen=True)
+class BlackBoxOutput:
+    """True errors of one output at the same held-out simulations, in its measure, both ways.
+
+    Parameters
+    ----------
+    name
+        Of the output.
+    median, largest
+        Of the surrogate that answers.
+    black_box_median, black_box_largest
+        Of one that was made without the equations, from the same training simulations.
+    needed
+        Training simulations that the black-box way would need, extrapolated; None where the output has no
+        tolerance, or too few simulations say nothing.
+    """
+
+    name: str
+    median: float
+    largest: float
+    black_box_median: float
+    black_box_largest: float
+    needed: Extrapolation | None = None
+
+
+@dataclass(frozen=True)
+class BlackBox:
+    """What the same simulations give without the equations.
+
+    Parameters
+    ----------
+    sizes
+        Numbers of training simulations of the surrogates that were trained; the last is all of them.
+    held_out
+        Simulations at which errors were measured.
+    outputs
+        In the order of the report's.
+    """
+
+    sizes: tuple[int, ...]
+    held_out: int
+    outputs: tuple[BlackBoxOutput, ...]
+
+
+@dataclass(frozen=True)
+class Way:
+    """The kind of surrogate, why it was taken, and what it saved where the equations were used."""
+
+    kind: SurrogateKind
+    reason: str
+    black_box: BlackBox | None = None
+
+
+def used(report: Report) -> Markup:
+    """The kind of surrogate, why, on how many simulations, and what a black box would have needed."""
+    title, way = "What was used, and what it saved", report.way
+    how = "How answers are made; and, where the model's equations are used, what they save."
+    if way is None:
+        nothing = missing("No surrogate has been trained yet.", f"locum run {report.path}")
+        return section("way", title, how, nothing)
+    parts: list[Content] = [paragraph(f"The surrogate is {way.kind}, {way.reason}. {_spent(report.cost)}")]
+    if way.black_box is not None:
+        parts += [_both_ways(report, way.black_box), paragraph(_extrapolated(way.black_box))]
+    elif way.kind == "projected":
+        parts.append(paragraph("Too few simulations are done to compare with the black-box way."))
+    return section("way", title, how, *parts)
+
+
+def _spent(cost: Cost | None) -> str:
+    if cost is None:
+        return ""
+    made_of = [entry for entry in cost.simulations if entry.purpose != "audit"]
+    purposes = ", ".join(f"{count(entry.done)} {entry.purpose}" for entry in made_of)
+    done = sum(entry.done for entry in made_of)
+    return f"It took {count(done)} simulations: {purposes}."
+
+
+def _both_ways(report: Report, black_box: BlackBox) -> Markup:
+    rows: list[list[Content]] = []
+    for found in black_box.outputs:
+        output = report.output(found.name)
+        errors = (found.median, found.largest, found.black_box_median, found.black_box_largest)
+        sizes = [error_size(error, relative=output.relative, unit=output.unit) for error in errors]
+        rows.append([found.name, *sizes, _needed(found.needed)])
+    return table(
+        ["output", "projected, median", "largest", "black box, median", "largest", "black box needs"],
+        rows,
+        numbers=(1, 2, 3, 4),
+        caption=f"True errors at {count(black_box.held_out)} simulations that trained nothing. The black box "
+        "(reduced basis and Gaussian processes, with the study's own options) was trained on the same "
+        f"{count(black_box.sizes[-1])} simulations, without the equations.",
+    )
+
+
+def _needed(needed: Extrapolation | None) -> Content:
+    if needed is None:
+        return "–"
+    if needed.samples is None:
+        return "cannot be told: no steady fall"
+    rate = element("sup", f"−{significant(needed.rate, 2)}")
+    return join([f"{_samples(needed)} (error falls as n", rate, ")"])
+
+
+def _samples(needed: Extrapolation) -> str:
+    return f"{'more than' if needed.beyond else 'about'} {count(needed.samples or 0)}"
+
+
+def _extrapolated(black_box: BlackBox) -> str:
+    known = [output.needed for output in black_box.outputs if output.needed and output.needed.samples]
+    trained = f"It was trained on {_listed(black_box.sizes)} of the simulations"
+    if not known:
+        return f"How many simulations the black box would need cannot be told. {trained}."
+    largest = max(known, key=lambda needed: needed.samples or 0)
+    return (
+        f"To train on, the black box would need {_samples(largest)} simulations instead of "
+        f"{count(black_box.sizes[-1])}. This is an extrapolation. {trained}, and its root mean square error "
+        "is taken to go on falling with the same power of their number until it is at the tolerance. That "
+        "favours the black box: its figures would have to be below the tolerance nearly everywhere, and its "
+        "calibration would take further simulations. It does not favour it that these simulations were "
+        "chosen for the equations."
+    )
+
+
+def _listed(sizes: Sequence[int]) -> str:
+    *first, last = map(count, sizes)
+    return f"{', '.join(first)} and {last}" if first else last

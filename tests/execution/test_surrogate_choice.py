@@ -1,0 +1,144 @@
+"""Which kind of surrogate a study gets, and what its model is asked to prove before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from locum.exceptions import ModelError, StudyError
+from locum.execution.sampling import first_draws
+from locum.execution.surrogate_choice import foreseen
+from locum.execution.workspace import Workspace, open_workspace
+from locum.highfidelity import AdvectionDiffusion, HeatEquation, SelfHeating, ThermalBlock
+from locum.study import load_study
+
+BLOCKS = Path(__file__).with_name("blocks.py")
+STUDY = {
+    "name": "block",
+    "seed": 5,
+    "accuracy": {"tolerance": 0.01},
+    "execution": {"workers": 1},
+    "storage": {"folder": "study"},
+}
+
+
+@pytest.fixture
+def block_study(tmp_path: Path) -> Callable[..., Path]:
+    """Write the study of a model of ``blocks.py``."""
+
+    def write(model: str = "ThermalBlock", blocks: int = 2, cells: int = 4, **sections) -> Path:
+        options = {"blocks": blocks, "cells": cells}
+        given = {"kind": "python", "path": f"{BLOCKS}:{model}", "options": options}
+        path = tmp_path / "block.yaml"
+        path.write_text(yaml.safe_dump(STUDY | {"model": given} | sections), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def settle(finish: Callable[..., None]) -> Callable[..., str]:
+    """Open a study, simulate here what its model is checked by, and say which surrogate it gets."""
+
+    def open_and_say(path: Path, *overrides: str, failing: bool = False) -> str:
+        with open_workspace(path, overrides, quiet=True) as work:
+            draws = work.plan(work.space.sample(4, work.generator("calibration")), "calibration")
+            finish(work, draws, {record.identity for record in draws} if failing else set())
+            return str(work.choice)
+
+    return open_and_say
+
+
+@pytest.mark.parametrize("model", [ThermalBlock(2, 4), AdvectionDiffusion(cells=4)])
+def test_auto_expects_of_operators_that_they_can_be_projected(block_study, model) -> None:
+    for kind, reason in (("auto", "because model"), ("projected", "as methods.surrogate asks")):
+        choice = foreseen(load_study(block_study(), [f"methods.surrogate={kind}"]), model)
+        assert choice.kind == "projected" and choice.reason.startswith(reason)
+    asked = foreseen(load_study(block_study(), ["methods.surrogate=interpolated"]), model)
+    assert (asked.kind, asked.reason) == ("interpolated", "as methods.surrogate asks")
+
+
+@pytest.mark.parametrize(
+    ("model", "lack"),
+    [(SelfHeating(cells=8), "hands over no operators"), (HeatEquation(), "evolves in time")],
+)
+def test_what_a_model_lacks_is_a_reason_for_auto_and_a_refusal_else(block_study, model, lack) -> None:
+    choice = foreseen(load_study(block_study()), model)
+    assert choice.kind == "interpolated" and choice.reason.startswith(f"because model {model.name} {lack}")
+    sentence = rf"methods\.surrogate: no projected surrogate can be made: model {model.name} {lack}"
+    with pytest.raises(StudyError, match=sentence):
+        foreseen(load_study(block_study(), ["methods.surrogate=projected"]), model)
+
+
+def test_a_black_box_cannot_be_projected(wave_study, refused, tmp_path) -> None:
+    path = wave_study(methods={"surrogate": "projected"})
+    assert "methods.surrogate: no projected surrogate can be made" in refused("run", path)
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_quantity_that_is_no_functional_is_interpolated(block_study, settle) -> None:
+    reason = "model thermal_block gives quantity 'hottest', which is none of its output_functionals"
+    assert settle(block_study("Hottest")) == f"interpolated, because {reason}"
+    with pytest.raises(StudyError, match=reason):
+        settle(block_study("Hottest"), "methods.surrogate=projected")
+
+
+def test_a_model_that_lies_is_refused_and_its_simulations_are_kept(block_study, refused_flow, locum) -> None:
+    path = block_study("TwiceAsHot")
+    sentence = refused_flow("run", path, "--quiet")
+    assert f"{path}: model: thermal_block: affine operators: its own simulation leaves" in sentence
+    assert sentence.endswith("correct the model, or ask for methods.surrogate: interpolated")
+    asked = locum("status", path, "--set", "methods.surrogate=interpolated", "--json")
+    assert json.loads(asked.stdout)["simulations"]["done"] == 2
+
+
+def test_a_model_whose_simulations_fail_is_refused(block_study, settle) -> None:
+    with pytest.raises(ModelError, match=r"its operators cannot be checked.*4 failed, most often: no wave"):
+        settle(block_study(), failing=True)
+
+
+def test_assembled_operators_are_projected_where_separation_reaches_the_tolerance(
+    block_study, settle
+) -> None:
+    path = block_study("Assembled")
+    assert settle(path).startswith("projected, because model assembled hands over its equations")
+    too_fine = settle(path, "accuracy.tolerance=1e-9")
+    assert too_fine.startswith("interpolated, because model assembled hands over equations that leave an err")
+    many = settle(block_study("Assembled", blocks=3, cells=6, storage={"folder": "many"}))
+    assert many.startswith("interpolated, because model assembled hands over equations that cannot be projec")
+
+
+def test_what_was_settled_stays_so(block_study, settle) -> None:
+    path = block_study("Hottest")
+    with open_workspace(path, quiet=True) as work:
+        assert work.samples() == []
+    with open_workspace(path, readonly=True) as work:
+        assert work.choice == foreseen(work.study, work.model)  # to look at a study never simulates
+    said = settle(path)
+    for readonly in (True, False):
+        with open_workspace(path, readonly=readonly, quiet=True) as work:
+            assert str(work.choice) == said
+
+
+def test_the_check_costs_no_simulation(block_study, settle) -> None:
+    path = block_study()
+    settle(path)
+    with open_workspace(path, quiet=True) as work:
+        calibration = work.space.sample(work.numbers.calibration, work.generator("calibration"))
+        assert {record.identity for record in work.samples()} <= {work.identity(row) for row in calibration}
+
+
+def test_failed_draws_are_replaced(block_study, finish) -> None:
+    def outcomes(work: Workspace) -> list[str]:
+        return [record.outcome for record in work.samples("calibration")]
+
+    with open_workspace(block_study(), quiet=True) as work:
+        draws = work.plan(work.space.sample(2, work.generator("calibration")), "calibration")
+        finish(work, draws, {draws[0].identity})
+        done = first_draws(work, 2)
+        assert len(done) == 2 and outcomes(work) == ["failed", "done", "done"]
+        assert first_draws(work, 2) == done and outcomes(work) == ["failed", "done", "done"]
