@@ -7,7 +7,8 @@ import pytest
 
 from locum.exceptions import FitError
 from locum.inference.evolution import EvolutionOperators, EvolutionTerms
-from locum.inference.transient import EvolutionModel, Trajectories, infer_transient, unstable
+from locum.inference.evolution_model import EvolutionModel
+from locum.inference.transient import Trajectories, infer_transient, unstable
 from locum.parameters import Parameter, ParameterSpace, sobol_design
 from locum.reduction.transient import trapezoid_weights
 

@@ -5,6 +5,7 @@ allows.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from locum.exceptions import StudyError
 from locum.execution.projecting import lack_of
@@ -15,9 +16,13 @@ from locum.surrogates import SurrogateKind
 
 @dataclass(frozen=True)
 class SurrogateChoice:
-    """The kind of surrogate, and why: ``reason`` goes on after it."""
+    """The kind of surrogate, and why: ``reason`` goes on after it.
 
-    kind: SurrogateKind
+    ``best`` stands for whichever of interpolated, inferred and hybrid has the least cross-validated error
+    when one is trained.
+    """
+
+    kind: SurrogateKind | Literal["best"]
     reason: str
 
     def __str__(self) -> str:
@@ -32,9 +37,12 @@ def foreseen(study: Study, model: HighFidelityModel) -> SurrogateChoice:
     StudyError
         As :func:`chosen` does.
     """
-    if study.methods.surrogate == "interpolated":
-        return SurrogateChoice("interpolated", "as methods.surrogate asks")
-    return chosen(study, model, lack_of(model))
+    asked = study.methods.surrogate
+    if study.methods.structure is not None:
+        study.inferred_options(study.space(model))  # refuses terms that are none
+    if asked == "auto" or asked == "projected":
+        return chosen(study, model, lack_of(model))
+    return SurrogateChoice(asked, "as methods.surrogate asks")
 
 
 def chosen(study: Study, model: HighFidelityModel, lack: str | None) -> SurrogateChoice:

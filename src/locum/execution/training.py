@@ -11,6 +11,7 @@ import numpy as np
 
 from locum.errors import CheckedSurrogate, Truth, calibrate, domain_of
 from locum.execution.candidate import Candidate
+from locum.execution.inferring import Made, best, infer, interpolated_statistics
 from locum.execution.projecting import project, projection_statistics
 from locum.execution.sampling import calibration_samples, require_enough, training_samples
 from locum.execution.workspace import Workspace
@@ -24,7 +25,6 @@ from locum.surrogates import (
     InterpolatedSurrogate,
     ProjectedSurrogate,
     Surrogate,
-    Trained,
     TrainingData,
     train_interpolated,
 )
@@ -32,12 +32,9 @@ from locum.surrogates import (
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A surrogate that is not calibrated yet, statistics of its training by field, the samples that trained
-    it, and the seconds that it took.
-    """
+    """A surrogate that is not calibrated yet, the samples that trained it, and the seconds that it took."""
 
-    surrogate: Surrogate
-    statistics: Mapping[str, Any]
+    made: Made
     samples: tuple[str, ...]
     seconds: float
 
@@ -56,20 +53,23 @@ def fit(work: Workspace, held_back: Collection[str] = ()) -> Fitted:
     require_enough(work, held_back)
     started = time.perf_counter()
     training = training_samples(work, held_back)
-    fitted = _projected if work.choice.kind == "projected" else _interpolated
-    surrogate, statistics = fitted(work, training)
-    return Fitted(surrogate, statistics, _identities(training), time.perf_counter() - started)
+    made = _made(work, training)
+    return Fitted(made, _identities(training), time.perf_counter() - started)
 
 
-def _interpolated(work: Workspace, training: Sequence[SampleRecord]) -> tuple[Surrogate, dict[str, Any]]:
+def _made(work: Workspace, training: Sequence[SampleRecord]) -> Made:
+    """The surrogate of the kind that the study gets."""
+    kind = work.choice.kind
+    if kind == "projected":
+        projected = projected_on(work, training)
+        return Made(projected, projection_statistics(projected))
     data = training_data(work, training)
-    trained = train_interpolated(data, work.study.interpolated_options(), start=_previous(work))
-    return trained.surrogate, _statistics(trained)
-
-
-def _projected(work: Workspace, training: Sequence[SampleRecord]) -> tuple[Surrogate, dict[str, Any]]:
-    surrogate = projected_on(work, training)
-    return surrogate, projection_statistics(surrogate)
+    if kind == "interpolated":
+        trained = train_interpolated(data, work.study.interpolated_options(), start=_previous(work))
+        return Made(trained.surrogate, interpolated_statistics(trained.statistics))
+    if kind == "best":
+        return best(work.study, work.space, data, _previous(work))
+    return infer(work.study, work.space, data)
 
 
 def projected_on(work: Workspace, records: Sequence[SampleRecord]) -> ProjectedSurrogate:
@@ -116,9 +116,10 @@ def train(work: Workspace, held_back: Collection[str] = (), fitted: Fitted | Non
         "training": len(training),
         "calibration": len(calibration),
         "seed": work.study.seed,
-        "statistics": dict(fitted.statistics),
+        "statistics": dict(fitted.made.statistics),
+        "comparison": fitted.made.comparison,
     }
-    checked = checked_surrogate(work, fitted.surrogate, calibration, manifest)
+    checked = checked_surrogate(work, fitted.made.surrogate, calibration, manifest)
     seconds = {"training": fitted.seconds + time.perf_counter() - started}
     version = work.registry.register(checked.save, {**manifest, "seconds": seconds})
     return Candidate(version, checked)
@@ -215,16 +216,3 @@ def _previous(work: Workspace) -> InterpolatedSurrogate | None:
             surrogate = Candidate.load(version).checked.surrogate
             return surrogate if isinstance(surrogate, InterpolatedSurrogate) else None
     return None
-
-
-def _statistics(trained: Trained) -> dict[str, Any]:
-    return {
-        name: {
-            "rank": field.rank,
-            "method": field.method,
-            "truncation_error": field.truncation_error,
-            "singular_values": field.singular_values.tolist(),
-            "outcome": field.outcome,
-        }
-        for name, field in trained.statistics.fields.items()
-    }

@@ -1,4 +1,4 @@
-"""The inferred model of a transient field: terms, rank, scheme and regularisation by trajectory error.
+"""Choosing the model of a transient field: terms, rank, scheme and regularisation by trajectory error.
 
 Everything is chosen by K-fold errors of whole trajectories. Fits that blow up when they run half the horizon
 longer, anywhere in the parameter space, are unstable and refused.
@@ -6,16 +6,16 @@ longer, anywhere in the parameter space, are unstable and refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from locum.arrays import AnyArray, Array
-from locum.exceptions import FitError, StorageError
+from locum.exceptions import FitError
 from locum.inference.evolution import EvolutionOperators, EvolutionTerms, Strength, fit_evolution
+from locum.inference.evolution_model import EvolutionFold, EvolutionModel, squared_norms
 from locum.inference.folds import divided, ranks_to_try, root_mean_square
 from locum.parameters import ParameterSpace
 
@@ -32,7 +32,6 @@ _GROWTH = 3.0  # of a linear operator over the horizon, as an exponent
 _SWEPT, _SWEEP_SEED = 200, 0
 _PATIENCE, _MOST_REFUSED = 2, 8
 _SIMPLER = 0.8  # what a family with more terms must take the error below
-_BLOCK_NUMBERS = 1 << 19
 _SMALLEST_NORM = 1e-10
 
 
@@ -57,7 +56,7 @@ class Trajectories:
 
     def norms(self, trajectories: Array) -> Array:
         """Time-weighted norms (q,) of trajectories (q, T, n)."""
-        return np.sqrt(_squares(trajectories, self.weights))
+        return np.sqrt(squared_norms(trajectories, self.weights))
 
     def errors(self, predicted: Array, rows: AnyArray) -> Array:
         """Relative errors of predictions (k, T, r) of the rows (k,); infinite where not a number."""
@@ -75,122 +74,6 @@ class Trajectories:
     def basis(self, rows: AnyArray) -> Array:
         """Principal vectors of those slices, shape (m, r)."""
         return np.asarray(np.linalg.svd(self.slices(rows), full_matrices=False)[2])
-
-
-@dataclass(frozen=True, eq=False)
-class EvolutionFold:
-    """What one fold's model says, seen from the basis of all simulations; as for steady fields."""
-
-    operators: EvolutionOperators
-    within: Array
-    beyond: Array
-
-
-@dataclass(frozen=True, eq=False)
-class EvolutionModel:
-    """Coordinates (q, m) of a transient field from parameter values (q, p).
-
-    Parameters
-    ----------
-    operators
-        Fitted to all simulations, n coordinates of space.
-    folds
-        Fitted without a part of them each.
-    times, weights
-        Saved times, and their weights in the norm of a trajectory, both (T,).
-    functions
-        Of time and space, orthonormal with those weights: shape (m, T, n).
-    """
-
-    kind: ClassVar[str] = "evolution"
-
-    operators: EvolutionOperators
-    folds: tuple[EvolutionFold, ...]
-    times: Array
-    weights: Array
-    functions: Array
-
-    @property
-    def rank(self) -> int:
-        """Number of coordinates, m."""
-        return len(self.functions)
-
-    @property
-    def structure(self) -> EvolutionTerms:
-        """The terms, as texts."""
-        return self.operators.terms
-
-    def coordinates(self, values: Array) -> Array:
-        """Coordinates (q, m) for parameter values (q, p)."""
-        result = np.empty((len(values), self.rank))
-        for rows in self._blocks(values):
-            result[rows] = self.projected(self.operators.integrate(values[rows], self.times))
-        return result
-
-    def fold_coordinates(self, values: Array) -> Array:
-        """Coordinates as the folds predict them, shape (K, q, m)."""
-        return np.stack(
-            [
-                self.projected(fold.operators.integrate(values, self.times) @ fold.within.T)
-                for fold in self.folds
-            ]
-        )
-
-    def spread(self, values: Array) -> Array:
-        """Root mean square over the folds of the distance to their fields, relative to the norm, (q,)."""
-        result = np.empty(len(values))
-        for rows in self._blocks(values):
-            centre = self.operators.integrate(values[rows], self.times)
-            squares = np.zeros(len(centre))
-            for fold in self.folds:
-                found = fold.operators.integrate(values[rows], self.times)
-                squares += _squares(found @ fold.within.T - centre, self.weights)
-                squares += _squares(found @ fold.beyond.T, self.weights)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                result[rows] = np.sqrt(squares / len(self.folds) / _squares(centre, self.weights))
-        return result
-
-    def to_saved(self) -> tuple[dict[str, AnyArray], dict[str, Any]]:
-        """Arrays, and what JSON holds; :meth:`from_saved` is the inverse."""
-        arrays, meta = self.operators.to_saved()
-        for index, fold in enumerate(self.folds):
-            parts, _ = fold.operators.to_saved()
-            parts |= {"within": fold.within, "beyond": fold.beyond}
-            arrays |= {f"fold.{index}.{name}": array for name, array in parts.items()}
-        arrays |= {"times": self.times, "weights": self.weights, "functions": self.functions}
-        return arrays, {"kind": self.kind, "folds": len(self.folds), **meta}
-
-    @classmethod
-    def from_saved(cls, arrays: Mapping[str, AnyArray], meta: Mapping[str, Any]) -> Self:
-        """Inverse of :meth:`to_saved`.
-
-        Raises
-        ------
-        StorageError
-            Content that is missing or makes no sense.
-        """
-        try:
-            folds = []
-            for index in range(int(meta["folds"])):
-                prefix = f"fold.{index}."
-                parts = {key.removeprefix(prefix): arrays[key] for key in arrays if key.startswith(prefix)}
-                operators = EvolutionOperators.from_saved(parts, meta)
-                folds.append(EvolutionFold(operators, parts["within"], parts["beyond"]))
-            operators = EvolutionOperators.from_saved(arrays, meta)
-            shared = (arrays[name] for name in ("times", "weights", "functions"))
-            return cls(operators, tuple(folds), *shared)
-        except (KeyError, TypeError, ValueError) as error:
-            raise StorageError(f"the saved evolution cannot be read: {error!r}") from error
-
-    def projected(self, trajectories: Array) -> Array:
-        """Coordinates (q, m) of trajectories (q, T, n) of the coordinates of space."""
-        dual = (self.functions * self.weights[:, None]).reshape(self.rank, -1)
-        return np.asarray(trajectories.reshape(len(trajectories), -1) @ dual.T)
-
-    def _blocks(self, values: Array) -> Iterator[slice]:
-        width = max(len(self.times), self.operators.rank**2) * self.operators.rank
-        step = max(1, _BLOCK_NUMBERS // width)
-        return (slice(start, start + step) for start in range(0, len(values), step))
 
 
 @dataclass(frozen=True, eq=False)
@@ -386,11 +269,6 @@ def _best_family(space: ParameterSpace, data: Trajectories) -> EvolutionTerms:
     assert best is not None
     curved = replace(best, quadratic=("1",))
     return curved if score(curved) < _SIMPLER * least else best
-
-
-def _squares(trajectories: Array, weights: Array) -> Array:
-    """Squared time-weighted norms (q,) of trajectories (q, T, n)."""
-    return np.asarray(np.einsum("qtn,qtn,t->q", trajectories, trajectories, weights, optimize=True))
 
 
 def _model(

@@ -2,7 +2,13 @@
 
 from locum.surrogates.comparison import Best, Comparison, Contender, train_best
 from locum.surrogates.inferred import InferredSurrogate
-from locum.surrogates.inferred_training import InferredOptions, InferredTraining, train_inferred
+from locum.surrogates.inferred_training import (
+    InferredOptions,
+    InferredStatistics,
+    InferredTraining,
+    declared_options,
+    train_inferred,
+)
 from locum.surrogates.interpolated import InterpolatedField, InterpolatedSurrogate
 from locum.surrogates.loading import load_surrogate
 from locum.surrogates.prediction import Prediction
@@ -29,6 +35,7 @@ __all__ = [
     "FieldStatistics",
     "FigureKind",
     "InferredOptions",
+    "InferredStatistics",
     "InferredSurrogate",
     "InferredTraining",
     "InterpolatedField",
@@ -42,6 +49,7 @@ __all__ = [
     "Trained",
     "TrainingData",
     "TrainingStatistics",
+    "declared_options",
     "load_surrogate",
     "read_saved",
     "train_best",

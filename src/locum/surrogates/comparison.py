@@ -25,6 +25,7 @@ from locum.surrogates.inferred_training import (
     train_inferred,
 )
 from locum.surrogates.interpolated import InterpolatedSurrogate
+from locum.surrogates.surrogate import SurrogateKind
 from locum.surrogates.training import (
     InterpolatedOptions,
     Trained,
@@ -50,7 +51,7 @@ class Contender:
         Why there is none, or how it was made, in words.
     """
 
-    kind: str
+    kind: SurrogateKind
     errors: Mapping[str, Array]
     remark: str = ""
 
@@ -72,7 +73,7 @@ class Comparison:
     """
 
     contenders: tuple[Contender, ...]
-    chosen: str
+    chosen: SurrogateKind
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a manifest."""

@@ -19,8 +19,8 @@ import numpy as np
 
 from locum.arrays import Array
 from locum.exceptions import StorageError
+from locum.inference.evolution_model import EvolutionModel
 from locum.inference.steady import SteadyModel
-from locum.inference.transient import EvolutionModel
 from locum.reduction import FieldBasis, field_basis_from_arrays
 from locum.regression import (
     CoordinatePredictor,

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from locum.arrays import Array
-from locum.exceptions import FitError
+from locum.exceptions import FitError, ParameterError
 from locum.inference.evolution import EvolutionTerms
+from locum.inference.evolution_model import EvolutionModel
 from locum.inference.folds import field_norms, make_folds, root_mean_square
 from locum.inference.steady import SteadyModel, infer_steady, truncation_errors
 from locum.inference.structure import Structure
-from locum.inference.transient import EvolutionModel, Trajectories, infer_transient
+from locum.inference.transient import Trajectories, infer_transient
 from locum.parameters import ParameterSpace
+from locum.parameters.expressions import Expressions
 from locum.reduction import CompressedEnsemble, FieldBasis, SteadyBasis, TransientBasis, compressed_ensemble
 from locum.reduction.transient import trapezoid_weights
 from locum.regression import CoordinatePredictor, QuantityPredictor, fit_coordinates, fit_quantities
@@ -52,6 +54,43 @@ class InferredOptions:
     evolution: EvolutionTerms | None = None
     terms: tuple[str, ...] = ()
     correction: Literal["auto", "never"] = "auto"
+
+
+def declared_options(
+    space: ParameterSpace,
+    *,
+    matrix: Sequence[str],
+    load: Sequence[str],
+    products: Sequence[str] = (),
+    terms: Sequence[str] = (),
+    correction: Literal["auto", "never"] = "auto",
+) -> InferredOptions:
+    """Options of a structure as a study declares it, for steady and for transient fields.
+
+    Parameters
+    ----------
+    space
+        The parameters.
+    matrix, load, products
+        Terms of the operator on the state, of the right-hand side, and of that on products of the state;
+        without the first the structure is found.
+    terms
+        More expressions to search among.
+    correction
+        As in :class:`InferredOptions`.
+
+    Raises
+    ------
+    ParameterError
+        A text that is no expression of the parameters, or other terms without those of the matrix.
+    """
+    Expressions(space.names, tuple(terms))
+    if not matrix:
+        if products:
+            raise ParameterError("products are declared without terms of the matrix; declare both")
+        return InferredOptions(terms=tuple(terms), correction=correction)
+    evolution = EvolutionTerms(space.names, tuple(matrix), tuple(load), tuple(products), ("1", *space.names))
+    return InferredOptions(Structure(tuple(matrix), tuple(load)), evolution, tuple(terms), correction)
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,7 +26,7 @@ from locum.regression import (
 )
 from locum.surrogates.prediction import Prediction
 from locum.surrogates.saved import Saved, packed, unpacked, write_saved
-from locum.surrogates.surrogate import Description, FieldErrors, FigureKind
+from locum.surrogates.surrogate import Description, FieldErrors, FigureKind, SurrogateKind
 
 _BLOCK_NUMBERS = 1 << 19  # coordinates or quantities held at a time beside the answer
 # Beyond this many ranges outside the box an answer means nothing; held there it is at least a number.
@@ -56,7 +56,7 @@ class InterpolatedSurrogate:
         Of the quantities, columns in the description's order; None where there are none.
     """
 
-    kind: ClassVar[str] = "interpolated"
+    kind: ClassVar[SurrogateKind] = "interpolated"
     figure_kind: ClassVar[FigureKind] = "indicator"
 
     description: Description

@@ -28,7 +28,7 @@ from locum.reduction.stability_saved import stability_from_saved, stability_to_s
 from locum.surrogates.prediction import Prediction
 from locum.surrogates.remembered import Remembered
 from locum.surrogates.saved import Saved, write_saved
-from locum.surrogates.surrogate import Description, FieldErrors
+from locum.surrogates.surrogate import Description, FieldErrors, SurrogateKind
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class ProjectedSurrogate:
         Parameter values of the simulations that made the basis, shape (s, p).
     """
 
-    kind: ClassVar[str] = "projected"
+    kind: ClassVar[SurrogateKind] = "projected"
 
     description: Description
     basis: SteadyBasis

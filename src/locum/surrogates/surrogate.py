@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 # ``bound``: proved; ``estimate``: asymptotically right; ``indicator``: correlated, to be calibrated
 FigureKind = Literal["bound", "estimate", "indicator"]
 
-# ``interpolated``: from snapshots alone; ``projected``: from the model's own equations
-SurrogateKind = Literal["interpolated", "projected"]
+# ``interpolated``: from snapshots alone; ``projected``: from the model's own equations; ``inferred``: from
+# equations found in snapshots; ``hybrid``: with Gaussian processes on what those leave
+SurrogateKind = Literal["interpolated", "projected", "inferred", "hybrid"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +121,7 @@ class Surrogate(Protocol):
     """
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> SurrogateKind:
         """``interpolated``, ... as in the saved form."""
         ...
 
