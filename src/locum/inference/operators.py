@@ -13,7 +13,7 @@ import numpy as np
 from locum.arrays import AnyArray, Array
 from locum.exceptions import StorageError
 
-_BLOCK_NUMBERS = 1 << 17  # of the matrices assembled at a time: they stay in the cache
+_BLOCK_NUMBERS = 1 << 16  # of the matrices assembled at a time: they stay in the cache
 
 
 @dataclass(frozen=True, eq=False)
