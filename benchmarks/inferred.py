@@ -28,7 +28,15 @@ from threadpoolctl import threadpool_limits
 
 from locum.arrays import Array
 from locum.errors import Tolerance, Truth, calibrate
-from locum.highfidelity import AdvectionDiffusion, HighFidelityModel, Mesh, SelfHeating, ThermalBlock
+from locum.highfidelity import (
+    AdvectionDiffusion,
+    CooledBlade,
+    HighFidelityModel,
+    Mesh,
+    SelfHeating,
+    ThermalBlock,
+    lumped_mass,
+)
 from locum.highfidelity.field import FieldDescription
 from locum.inference.least_squares import AffineData, Gauge, fit_operators
 from locum.inference.operators import InferredOperators
@@ -41,6 +49,7 @@ from locum.surrogates import (
     InferredOptions,
     InterpolatedOptions,
     TrainingData,
+    declared_options,
     train_best,
     train_inferred,
     train_interpolated,
@@ -193,6 +202,53 @@ def random() -> Iterator[Row]:
         yield from measured(smooth(seed), seed, {40: 1e-2})
 
 
+def blade() -> Iterator[Row]:
+    """The hard case, transient and nonlinear: how fluids heat up is declared, and the orders of the terms."""
+    model, solves, held_out = CooledBlade(), 60, 40
+    space, generator = model.parameters, np.random.default_rng(1)
+    values = np.concatenate([sobol_design(space, solves, generator), space.sample(held_out, generator)])
+    names = space.names
+    runs = [model.simulate(dict(zip(names, map(float, row), strict=True))) for row in values]
+    fields = np.stack([run["temperature"].values for run in runs])
+    mesh = Mesh.from_ugrid(runs[0])
+    shape = FieldDescription("temperature", ("time", "node"), fields.shape[1:], "K")
+    description = Description(space, {"field": shape}, {}, mesh, runs[0]["time"].values)
+    known, truth = fields[:solves], fields[solves:]
+    field = FieldData(lambda: [known], InnerProduct(lumped_mass(mesh)), 0.015)
+    data = TrainingData(description, values[:solves], {"field": field}, {})
+    gaussian = train_interpolated(data, InterpolatedOptions()).surrogate
+    theirs = gaussian.field_errors("field", values[solves:], truth).total
+    films = ("film_scale", *(f"film_{channel}" for channel in ("leading", "middle", "trailing")))
+    part = "min(time / ramp_time, 1)"
+    running = ("gas_temperature", *["coolant_temperature"] * 3)
+    load = [
+        f"{film} * (300 + ({fluid} - 300) * {part} ** 2 * (3 - 2 * {part}))"
+        for film, fluid in zip(films, running, strict=True)
+    ]
+    for products in ((), ("1",)):
+        options = declared_options(space, matrix=("1", *films), load=load, products=products)
+        started = time.process_time()
+        surrogate, statistics = train_inferred(data, options)
+        seconds = time.process_time() - started
+        errors = surrogate.field_errors("field", values[solves:], truth).total
+        found = statistics["field"]
+        yield Row(
+            f"cooled_blade, {'quadratic' if products else 'linear'}, declared",
+            1,
+            solves,
+            0.015,
+            surrogate.kind,
+            found.structure,
+            found.rank,
+            float(errors.max()),
+            _typical(errors),
+            _typical(found.errors),
+            float(theirs.max()),
+            _typical(theirs),
+            seconds,
+        )
+
+
 def speed() -> dict[str, float]:
     """Seconds of 1e5 answers with 20 coordinates and 4 matrices, and of one large fit."""
     generator = np.random.default_rng(0)
@@ -239,6 +295,7 @@ PIECES: dict[str, Callable[[], Any]] = {
     "advection": advection,
     "studies": studies,
     "random": random,
+    "blade": blade,
     "speed": speed,
     "coverage": coverage,
 }
