@@ -15,7 +15,7 @@ def test_the_first_run_needs_no_server_and_prints_progress_and_a_summary_only(fi
     assert run.returncode == 0, run.stderr
     first, *progress = run.stderr.splitlines()
     assert "embedded server" in first
-    phases = ("simulating", "training", "sweeping", "writing the report", "95 % quantile")
+    phases = ("the surrogate is", "simulating", "training", "sweeping", "writing the report", "95 % quantile")
     for line in progress:
         words = line.split("; ")
         assert any(word.startswith(phases) or " done, " in word for word in words), run.stderr

@@ -17,7 +17,7 @@ from locum.execution.choosing import choose_values
 from locum.execution.sampling import calibration_to_run, training_to_run
 from locum.execution.training import train
 from locum.execution.workspace import Workspace, open_workspace
-from locum.highfidelity import ThermalBlock
+from locum.highfidelity import HeatEquation, ThermalBlock
 from locum.study import load_study
 from locum.surrogates import InterpolatedSurrogate, ProjectedSurrogate
 
@@ -86,6 +86,36 @@ def test_another_kind_of_surrogate_uses_the_simulations_again(begun: Workspace, 
     assert work.choice.kind == "interpolated"
     assert not training_to_run(work) and not calibration_to_run(work)
     assert isinstance(train(work).checked.surrogate, InterpolatedSurrogate)
+
+
+def test_a_study_in_time_is_run_within_tolerance_with_a_bound(tmp_path, locum, locum_flow) -> None:
+    model = {"kind": "heat_equation", "cells": 12, "steps": 10}
+    quantities = {"final_mean_temperature": {"tolerance": 0.05}}
+    sections = {
+        "model": model,
+        "accuracy": {"tolerance": 0.2, "quantities": quantities},
+        "methods": {"surrogate": "projected", "calibration": {"simulations": 4}},
+    }
+    study = tmp_path / "heat.yaml"
+    study.write_text(yaml.safe_dump(STUDY | {"name": "heat"} | sections), encoding="utf-8")
+    run = locum_flow("run", study, "--json", "--quiet")
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout)["decision"] == "within tolerance"
+    status = json.loads(locum("status", study, "--json").stdout)
+    assert status["verdict"] == "within tolerance" and status["simulations"]["done"] <= 30
+    assert {output["error_figure"]["kind"] for output in status["outputs"].values()} == {"bound"}
+    point = {f"conductivity_{place}": 0.3 for place in (11, 12, 21, 22)}
+    asked = [f"{name}={value}" for name, value in point.items()]
+    mean = json.loads(locum("query", study, *asked, "--json").stdout)["outputs"]["final_mean_temperature"]
+    truth = float(HeatEquation(2, 12, 10).simulate(point)["final_mean_temperature"])
+    assert mean["error_kind"] == "bound"
+    assert abs(mean["value"] - truth) <= mean["error_figure"] * abs(truth) + 1e-13
+    audit = json.loads(locum("audit", study, "-n", 8, "--json", "-q").stdout)
+    assert {output["observed"]["share"] for output in audit["outputs"].values()} == {1.0}
+    again = locum_flow("run", study, "--json", "--quiet")
+    assert again.returncode == 0, again.stderr
+    after = json.loads(locum("status", study, "--json").stdout)
+    assert (after["champion"], after["simulations"]) == (status["champion"], status["simulations"])
 
 
 def test_the_next_simulations_teach_what_those_that_run_do_not(begun: Workspace) -> None:

@@ -53,7 +53,7 @@ def settle(finish: Callable[..., None]) -> Callable[..., str]:
     return open_and_say
 
 
-@pytest.mark.parametrize("model", [ThermalBlock(2, 4), AdvectionDiffusion(cells=4)])
+@pytest.mark.parametrize("model", [ThermalBlock(2, 4), AdvectionDiffusion(cells=4), HeatEquation(2, 4, 3)])
 def test_auto_expects_of_operators_that_they_can_be_projected(block_study, model) -> None:
     for kind, reason in (("auto", "because model"), ("projected", "as methods.surrogate asks")):
         choice = foreseen(load_study(block_study(), [f"methods.surrogate={kind}"]), model)
@@ -62,11 +62,8 @@ def test_auto_expects_of_operators_that_they_can_be_projected(block_study, model
     assert (asked.kind, asked.reason) == ("interpolated", "as methods.surrogate asks")
 
 
-@pytest.mark.parametrize(
-    ("model", "lack"),
-    [(SelfHeating(cells=8), "hands over no operators"), (HeatEquation(), "evolves in time")],
-)
-def test_what_a_model_lacks_is_a_reason_for_auto_and_a_refusal_else(block_study, model, lack) -> None:
+def test_what_a_model_lacks_is_a_reason_for_auto_and_a_refusal_else(block_study) -> None:
+    model, lack = SelfHeating(cells=8), "hands over no operators"
     choice = foreseen(load_study(block_study()), model)
     assert choice.kind == "interpolated" and choice.reason.startswith(f"because model {model.name} {lack}")
     sentence = rf"methods\.surrogate: no projected surrogate can be made: model {model.name} {lack}"

@@ -17,6 +17,7 @@ from locum.highfidelity import (
     HasOutputFunctionals,
     HasResidual,
     HasUnknowns,
+    HeatEquation,
     SelfHeating,
     ThermalBlock,
     check_capabilities,
@@ -181,3 +182,38 @@ def test_pivots_tell_definite_from_indefinite_and_singular_from_regular() -> Non
     assert not is_definite(path - 0.1 * sp.eye_array(50))
     assert not is_singular(path)
     assert is_singular(closed)
+
+
+class Doubled(HeatEquation):
+    """Its quantity is not the functional of the last state that it declares."""
+
+    def output_functionals(self) -> Mapping[str, Array]:
+        return {name: 2.0 * row for name, row in super().output_functionals().items()}
+
+
+class Skewed(HeatEquation):
+    """Its mass is not symmetric."""
+
+    def mass_matrix(self) -> Any:
+        return super().mass_matrix() + sp.diags_array([1e-3], offsets=[1], shape=(9, 9))
+
+
+class Indefinite(HeatEquation):
+    """Its mass is not definite."""
+
+    def mass_matrix(self) -> Any:
+        return -super().mass_matrix()
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        (Doubled(2, 4, 3), "'final_mean_temperature' gives"),
+        (Skewed(2, 4, 3), "the mass matrix is not symmetric and positive definite"),
+        (Indefinite(2, 4, 3), "the mass matrix is not symmetric and positive definite"),
+    ],
+)
+def test_promises_of_time_steps_are_checked(model: HeatEquation, told: str) -> None:
+    check_capabilities(HeatEquation(2, 4, 3))
+    with pytest.raises(ModelError, match=told):
+        check_capabilities(model)

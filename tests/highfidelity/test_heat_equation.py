@@ -45,3 +45,37 @@ def test_options_that_do_not_fit_are_refused():
     for options in ({"steps": 0}, {"horizon": 0.0}, {"implicitness": 0.7}, {"blocks": 0}):
         with pytest.raises(ModelError, match=r"heat_equation|thermal_block"):
             HeatEquation(**options)
+
+
+class Cancelled(HeatEquation):
+    """Its operators cancel its mass: no step can be solved."""
+
+    def affine_operators(self):
+        _, vectors = super().affine_operators()
+        return (-self.mass_matrix() * self.steps / self.horizon,), vectors
+
+    def affine_coefficients(self, parameters):
+        return np.ones((len(parameters), 1)), np.ones((len(parameters), 1))
+
+    def coefficient_expressions(self):
+        return ("1",), ("1",)
+
+
+class Sparse(HeatEquation):
+    """It saves only some of the times of its steps."""
+
+    def simulate(self, parameters):
+        return super().simulate(parameters).isel(time=slice(0, None, 2))
+
+
+def test_steps_that_are_not_those_of_the_simulation_are_told():
+    check_capabilities(HeatEquation(cells=4, steps=4))
+    outside = HeatEquation(cells=4, steps=4)
+    object.__setattr__(outside, "implicitness", 0.25)
+    for model, sentence in (
+        (outside, "implicitness must lie between 0.5 and 1, got 0.25"),
+        (Cancelled(cells=4, steps=4), "time step 1: the matrix is singular"),
+        (Sparse(cells=4, steps=4), "saved at all times of time_grid"),
+    ):
+        with pytest.raises(ModelError, match=sentence):
+            check_capabilities(model)

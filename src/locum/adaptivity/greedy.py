@@ -16,27 +16,20 @@ from typing import Protocol
 import numpy as np
 
 from locum.arrays import AnyArray, Array
-from locum.reduction.certified import CertifiedModel, Coefficients
+from locum.reduction.certified import CertifiedModel, Coefficients, Solution
 from locum.reduction.projection import Projection
 from locum.reduction.stability import StabilityConstant
 
 
-class Solution(Protocol):
-    """What a figure reads off a solution; arrays of shape (m,)."""
+class Projected(Protocol):
+    """A reduced model that knows the residuals of its solutions."""
 
-    @property
-    def absolute(self) -> Array:
-        """Figure of the absolute error."""
+    def solve(self, values: Array) -> Solution:
+        """Solve for parameter values (m, p)."""
         ...
 
-    @property
-    def norms(self) -> Array:
-        """Norms of the reduced solutions."""
-        ...
-
-    @property
-    def relative(self) -> Array:
-        """Figure of the relative error; infinite where none can be claimed."""
+    def residual_directions(self, values: Array) -> Array:
+        """What the residuals have in common: coordinates (m, k)."""
         ...
 
 
@@ -104,7 +97,7 @@ def choose_parameters(
 
 
 def next_parameters(
-    model: CertifiedModel,
+    model: Projected,
     candidates: Array,
     batch: int,
     *,
@@ -196,11 +189,45 @@ def weak_greedy(
     figure
         Of a solution: relative errors by default.
     """
+    return greedy_search(
+        projection,
+        lambda found: CertifiedModel(found.reduced, coefficients, stability),
+        lambda found, values: found.extended(simulate(values)),
+        training,
+        tolerance=tolerance,
+        budget=budget,
+        batch=batch,
+        figure=figure,
+    )
+
+
+def greedy_search(
+    projection: Projection,
+    model: Callable[[Projection], Projected],
+    grown: Callable[[Projection, Array], Projection],
+    training: Array,
+    *,
+    tolerance: float,
+    budget: int,
+    batch: int = 1,
+    figure: Figure = relative_figure,
+) -> GreedyResult:
+    """The loop of every greedy: assess a reduced model, simulate where its figure is largest, project again.
+
+    Parameters
+    ----------
+    projection, training, tolerance, budget, batch, figure
+        As for :func:`weak_greedy`.
+    model
+        Makes a projection a reduced model.
+    grown
+        Simulates at parameter values (b, p) and extends a projection by what that teaches.
+    """
     chosen: list[Array] = []
     history: list[float] = []
     while True:
-        model = CertifiedModel(projection.reduced, coefficients, stability)
-        figures = figure(model.solve(training))
+        reduced = model(projection)
+        figures = figure(reduced.solve(training))
         history.append(float(figures.max()))
         left = budget - len(chosen)
         if history[-1] <= tolerance:
@@ -209,19 +236,18 @@ def weak_greedy(
         if left <= 0:
             outcome = GreedyOutcome.BUDGET
             break
-        numbers = choose_parameters(figures, _directions(model, training), min(batch, left))
+        numbers = choose_parameters(figures, _directions(reduced, training), min(batch, left))
         if not len(numbers):
             outcome = GreedyOutcome.STALLED
             break
-        grown = projection.extended(simulate(training[numbers]))
+        before, projection = projection, grown(projection, training[numbers])
         chosen.extend(training[numbers])
-        if grown.rank == projection.rank:
+        if projection.rank == before.rank:
             outcome = GreedyOutcome.STALLED
             break
-        projection = grown
     simulated = np.array(chosen).reshape(len(chosen), training.shape[1])
     return GreedyResult(projection, outcome, simulated, np.array(history))
 
 
-def _directions(model: CertifiedModel, training: Array) -> Callable[[AnyArray], Array]:
+def _directions(model: Projected, training: Array) -> Callable[[AnyArray], Array]:
     return lambda rows: model.residual_directions(training[rows])

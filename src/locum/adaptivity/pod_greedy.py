@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
-from locum.adaptivity.greedy import Figure, GreedyOutcome, GreedyResult, relative_figure
+from locum.adaptivity.greedy import Figure, GreedyResult, greedy_search, relative_figure
 from locum.arrays import Array
 from locum.reduction.certified import Coefficients
-from locum.reduction.evolution import Evolution, evolution_model
-from locum.reduction.pod import pod
+from locum.reduction.evolution import Evolution, evolution_model, trajectory_modes
 from locum.reduction.projection import Projection
 from locum.reduction.stability import StabilityConstant
 
-_MODES_RTOL = 1e-6  # modes of a trajectory's remainder below this share of it are not worth a vector
+_MODES_RTOL = 1e-9  # what is missing of a trajectory below this share of it is not worth a vector
 
 
 def pod_greedy(
@@ -47,7 +44,7 @@ def pod_greedy(
     simulate
         Returns the trajectory (K + 1, N) for one parameter value (p,).
     tolerance
-        For the largest figure: relative error in L2 over time by default.
+        For the largest figure: relative error over space and time by default.
     budget
         Largest number of simulations.
     modes
@@ -55,37 +52,21 @@ def pod_greedy(
     figure
         Of a solution.
     """
-    projection = Projection.start(evolved.system)
-    if evolved.initial.any():
-        projection = projection.extended(evolved.initial[None])
-    chosen: list[Array] = []
-    history: list[float] = []
-    while True:
-        solution = evolution_model(evolved, projection, coefficients, stability).solve(training)
-        figures = figure(solution)
-        history.append(float(figures.max()))
-        if history[-1] <= tolerance:
-            outcome = GreedyOutcome.REACHED
-            break
-        if len(chosen) >= budget:
-            outcome = GreedyOutcome.BUDGET
-            break
-        worst = training[int(figures.argmax())]
-        grown = projection.extended(_missing(projection, simulate(worst), modes))
-        chosen.append(worst)
-        if grown.rank == projection.rank:
-            outcome = GreedyOutcome.STALLED
-            break
-        projection = grown
-    simulated = np.array(chosen).reshape(len(chosen), training.shape[1])
-    return GreedyResult(projection, outcome, simulated, np.array(history))
 
+    def grown(projection: Projection, values: Array) -> Projection:
+        for value in values:
+            found = trajectory_modes(
+                projection, simulate(value), evolved.times, rtol=_MODES_RTOL, max_rank=modes
+            )
+            projection = projection.extended(found)
+        return projection
 
-def _missing(projection: Projection, trajectory: Array, modes: int) -> Array:
-    """Leading modes (l, N) of what the basis misses of a trajectory (K + 1, N)."""
-    product = projection.system.inner_product
-    remainder = trajectory - product.gram(trajectory, projection.basis) @ projection.basis
-    if not product.norms(remainder).any():
-        return remainder[:1]
-    found = pod(lambda: [remainder], rtol=_MODES_RTOL, inner_product=product, max_rank=modes)
-    return found.vectors
+    return greedy_search(
+        evolved.start(),
+        lambda found: evolution_model(evolved, found, coefficients, stability),
+        grown,
+        training,
+        tolerance=tolerance,
+        budget=budget,
+        figure=figure,
+    )

@@ -9,14 +9,15 @@ import numpy as np
 
 from locum.adaptivity import Decision, Outcome, batch_size, choose_batch, relative_to_tolerance
 from locum.adaptivity import decide as decide_on
-from locum.adaptivity.greedy import Solution, next_parameters, relative_figure
+from locum.adaptivity.greedy import next_parameters, relative_figure
 from locum.arrays import Array
 from locum.execution.candidate import Candidate
 from locum.execution.checking import Sweep
 from locum.execution.sampling import training_samples
 from locum.execution.workspace import Workspace
+from locum.reduction.certified import Solution
 from locum.snapshots import SampleRecord
-from locum.surrogates import ProjectedSurrogate
+from locum.surrogates import EquationSurrogate
 
 
 def decide(work: Workspace) -> Decision:
@@ -59,7 +60,7 @@ def choose_values(
     others = [r for r in counted if r.purpose != "calibration" and r.identity not in trained]
     running = [record for record in others if record.identity in held_back]
     failed = [record for record in others if record.identity not in held_back]
-    if isinstance(surrogate, ProjectedSurrogate):
+    if isinstance(surrogate, EquationSurrogate):
         # a failed simulation will not come: what it would have taught is not asked for again
         return _residual_choice(surrogate, found, asked, size, work.values([*running, *failed]))
     metric = surrogate.inverse_lengthscales(asked)
@@ -79,7 +80,7 @@ def choose_values(
 
 
 def _residual_choice(
-    surrogate: ProjectedSurrogate, found: Sweep, asked: Mapping[str, float], size: int, running: Array
+    surrogate: EquationSurrogate, found: Sweep, asked: Mapping[str, float], size: int, running: Array
 ) -> Array:
     """Where the figures are largest, and what the residuals there have that no other of the batch has."""
     if not size:
@@ -91,7 +92,7 @@ def _residual_choice(
         largest = ratio[claimed].max(initial=1.0)
         return np.asarray(np.where(claimed, ratio, largest * np.maximum(relative_figure(solution), 1.0)))
 
-    return next_parameters(surrogate.model, found.values, size, running=running, figure=figure)
+    return next_parameters(surrogate, found.values, size, running=running, figure=figure)
 
 
 def exhausted() -> Decision:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from locum.adaptivity import relative_to_tolerance
 from locum.arrays import Array
+from locum.errors.calibration import measured_indicator
+from locum.errors.tolerance import Tolerance
 from locum.highfidelity import (
     HasAffineOperators,
     HasCoefficientExpressions,
@@ -18,16 +23,20 @@ from locum.highfidelity import (
     HighFidelityModel,
 )
 from locum.parameters import ParameterSpace
-from locum.surrogates import Description, ProjectedSurrogate
+from locum.reduction.definiteness import is_symmetric
+from locum.surrogates import Description, EquationSurrogate, ProjectedEvolution, ProjectedSurrogate
+
+_ROOM = 0.5  # of the tolerances that figures at the simulations may use up
+_STRICTER = 0.25  # factor from one pass over the trajectories to the next
+_LEAST_RTOL = 1e-10  # modes below this share of a trajectory are rounding
 
 if TYPE_CHECKING:
+    from locum.surrogates.evolution_training import EvolutionProblem
     from locum.surrogates.projection_training import AffineProblem
 
 
 def lack_of(model: HighFidelityModel) -> str | None:
     """What a model lacks for a projected surrogate, as a sentence goes on after its name; nothing is run."""
-    if isinstance(model, HasTimeStepping):
-        return "evolves in time, and only steady models are projected"
     if not isinstance(model, HasAffineOperators | HasOperators):
         return "hands over no operators (affine_operators or operators)"
     if not isinstance(model, HasInnerProduct):
@@ -49,7 +58,7 @@ def lacking_outputs(model: Any, fields: Iterable[str], quantities: Iterable[str]
     return None
 
 
-def problem_of(model: Any, space: ParameterSpace) -> AffineProblem:
+def problem_of(model: Any, space: ParameterSpace) -> AffineProblem | EvolutionProblem:
     """A model's equations as projection sees them, with a stability constant that can be saved.
 
     Raises
@@ -57,8 +66,11 @@ def problem_of(model: Any, space: ParameterSpace) -> AffineProblem:
     ModelError, FitError
         A system that is not stable somewhere, or coefficients that cannot be separated.
     """
+    from locum.surrogates.evolution_training import evolution_problem
     from locum.surrogates.projection_training import affine_problem, proved_constant, separated_problem
 
+    if isinstance(model, HasTimeStepping):
+        return evolution_problem(model, space)
     if not isinstance(model, HasAffineOperators):
         return separated_problem(model, space)
     problem = affine_problem(model, space)
@@ -69,24 +81,77 @@ def problem_of(model: Any, space: ParameterSpace) -> AffineProblem:
 
 
 def project(
-    problem: AffineProblem, description: Description, values: Array, snapshots: Array
-) -> ProjectedSurrogate:
+    problem: AffineProblem | EvolutionProblem,
+    description: Description,
+    values: Array,
+    blocks: Callable[[], Iterable[Array]],
+    tolerances: Mapping[str, Tolerance],
+    truncation_share: float,
+) -> EquationSurrogate:
     """Project a model's equations onto simulations of it.
-
-    Where the operators are symmetric the same simulations serve the dual systems: exactly if the quantity is
-    a multiple of the load, and no worse than nothing otherwise.
 
     Parameters
     ----------
     values
         Parameter values of the simulations, shape (s, p).
-    snapshots
-        Their fields, shape (s, ...).
+    blocks
+        Starts a pass over blocks of their fields, shape (k, ...) each.
+    tolerances
+        Of the outputs. They decide how many modes of a trajectory are kept; steady fields are kept whole.
+    truncation_share
+        Part of the field's tolerance that the modes may use up, at first.
 
     Raises
     ------
     ModelError
         A field or quantity that the equations do not give.
+    """
+    from locum.surrogates.projection_training import AffineProblem
+
+    if isinstance(problem, AffineProblem):
+        return _project_steady(problem, description, values, np.concatenate(list(blocks())))
+    rtol = truncation_share * tolerances[problem.field].value
+    return _project_evolution(problem, description, values, blocks, tolerances, rtol)
+
+
+def _project_evolution(
+    problem: EvolutionProblem,
+    description: Description,
+    values: Array,
+    blocks: Callable[[], Iterable[Array]],
+    tolerances: Mapping[str, Tolerance],
+    rtol: float,
+) -> ProjectedEvolution:
+    """Keep modes until the figures at the simulations themselves leave room for those between them."""
+    from locum.surrogates.evolution_training import projected_evolution, with_modes
+
+    projection = problem.evolved.start()
+    while True:
+        projection = with_modes(problem, projection, blocks, rtol)
+        surrogate = projected_evolution(problem, description, projection, values)
+        rtol *= _STRICTER
+        if rtol < _LEAST_RTOL or _largest_ratio(surrogate, values, tolerances) <= _ROOM:
+            return surrogate
+
+
+def _largest_ratio(surrogate: EquationSurrogate, values: Array, tolerances: Mapping[str, Tolerance]) -> float:
+    """The largest error figure over its tolerance at parameter values (s, p)."""
+    asked = {name: tolerance.value for name, tolerance in tolerances.items()}
+    figures = {name: surrogate.field_indicator(name, values) for name in surrogate.description.fields}
+    found, errors = surrogate.quantity_values(values), surrogate.quantity_indicators(values)
+    for j, name in enumerate(surrogate.description.quantities):
+        if name in asked:
+            figures[name] = measured_indicator(
+                found[:, j], errors[:, j], tolerances[name].error, surrogate.figure_kind
+            )
+    return float(relative_to_tolerance(figures, asked).max())
+
+
+def _project_steady(
+    problem: AffineProblem, description: Description, values: Array, snapshots: Array
+) -> ProjectedSurrogate:
+    """Where the operators are symmetric the same simulations serve the dual systems: exactly if the quantity
+    is a multiple of the load, and no worse than nothing otherwise.
     """
     from locum.reduction.projection import Projection
     from locum.surrogates.projection_training import projected_surrogate
@@ -94,7 +159,7 @@ def project(
     unknowns = problem.unknowns(snapshots)
     projection = Projection.start(problem.system).extended(unknowns)
     duals = {}
-    if all(_symmetric(matrix) for matrix in problem.system.matrices):
+    if all(is_symmetric(matrix) for matrix in problem.system.matrices):
         for name in description.quantities:
             if name in problem.functionals:
                 adjoint = problem.system.adjoint(problem.functionals[name])
@@ -102,12 +167,14 @@ def project(
     return projected_surrogate(problem, description, projection, values, duals)
 
 
-def projection_statistics(surrogate: ProjectedSurrogate) -> dict[str, Any]:
+def projection_statistics(surrogate: EquationSurrogate) -> dict[str, Any]:
     """What the report says of the basis; it has no spectrum."""
     return {
         name: {
             "rank": surrogate.rank,
-            "method": "Gram-Schmidt on the simulations",
+            "method": "modes of each trajectory"
+            if isinstance(surrogate, ProjectedEvolution)
+            else "Gram-Schmidt on the simulations",
             "truncation_error": 0.0,
             "singular_values": [],
             "outcome": f"projected, with a proved {surrogate.figure_kind}"
@@ -116,7 +183,3 @@ def projection_statistics(surrogate: ProjectedSurrogate) -> dict[str, Any]:
         }
         for name in surrogate.description.fields
     }
-
-
-def _symmetric(matrix: Any) -> bool:
-    return bool(abs(matrix - matrix.T).max() <= 1e-10 * abs(matrix).max())

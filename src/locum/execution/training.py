@@ -21,9 +21,9 @@ from locum.registry import Version
 from locum.snapshots import SampleRecord, training_set_hash
 from locum.surrogates import (
     Description,
+    EquationSurrogate,
     FieldData,
     InterpolatedSurrogate,
-    ProjectedSurrogate,
     Surrogate,
     TrainingData,
     train_interpolated,
@@ -72,7 +72,7 @@ def _made(work: Workspace, training: Sequence[SampleRecord]) -> Made:
     return infer(work.study, work.space, data)
 
 
-def projected_on(work: Workspace, records: Sequence[SampleRecord]) -> ProjectedSurrogate:
+def projected_on(work: Workspace, records: Sequence[SampleRecord]) -> EquationSurrogate:
     """The model's equations on the span of simulations, not calibrated.
 
     Raises
@@ -80,8 +80,15 @@ def projected_on(work: Workspace, records: Sequence[SampleRecord]) -> ProjectedS
     ModelError, FitError
         Equations that cannot be projected, or that do not give an output.
     """
-    snapshots = np.concatenate(list(work.store.blocks(work.problem.field, records)()))
-    return project(work.problem, description(work), work.values(records), snapshots)
+    described = description(work)
+    return project(
+        work.problem,
+        described,
+        work.values(records),
+        work.store.blocks(work.problem.field, records),
+        work.study.tolerances(described.fields, described.quantities),
+        work.study.methods.reduction.truncation_share,
+    )
 
 
 def train(work: Workspace, held_back: Collection[str] = (), fitted: Fitted | None = None) -> Candidate:

@@ -31,6 +31,7 @@ from locum.study import Numbers, Study, build_model, load_study
 
 if TYPE_CHECKING:
     from locum.execution.cluster import Cluster
+    from locum.surrogates.evolution_training import EvolutionProblem
     from locum.surrogates.projection_training import AffineProblem
 
 
@@ -73,7 +74,7 @@ class Workspace:
         return settled(self)
 
     @cached_property
-    def problem(self) -> AffineProblem:
+    def problem(self) -> AffineProblem | EvolutionProblem:
         """The model's equations, which a projected surrogate solves."""
         return problem_of(self.model, self.space)
 

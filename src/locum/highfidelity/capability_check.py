@@ -32,7 +32,7 @@ from locum.highfidelity.contract import (
 )
 from locum.parameters.expressions import Expressions
 from locum.reduction import InnerProduct
-from locum.reduction.definiteness import is_definite
+from locum.reduction.definiteness import is_definite, is_symmetric
 
 # Backward error of a simulation in its own equations: iterative solvers are run to 1e-8 and better.
 TOLERANCE = 1e-7
@@ -221,10 +221,11 @@ class _Check:
             raise self.fail(f"implicitness must lie between 0.5 and 1, got {theta:g}")
         if times.ndim != 1 or len(times) < 2 or not (np.diff(times) > 0).all():
             raise self.fail("time_grid must hold at least two increasing times")
-        if "time" not in dataset or not np.allclose(dataset["time"].values, times):
+        saved = dataset["time"].values if "time" in dataset else np.empty(0)
+        if len(saved) != len(times) or not np.allclose(saved, times):
             raise self.fail("the snapshot must be saved at all times of time_grid")
-        if not is_definite(model.mass_matrix()):
-            raise self.fail("the mass matrix is not positive definite")
+        if not is_symmetric(model.mass_matrix()) or not is_definite(model.mass_matrix()):
+            raise self.fail("the mass matrix is not symmetric and positive definite")
         scale = np.abs(states).max()
         if np.abs(states[0] - model.initial_value()).max() > TOLERANCE * scale:
             raise self.fail("the snapshot does not start with initial_value")

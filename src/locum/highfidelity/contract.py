@@ -144,10 +144,13 @@ class HasTimeStepping(HasAffineOperators, Protocol):
 
 @runtime_checkable
 class HasOutputFunctionals(HasUnknowns, Protocol):
-    """Some quantities of interest are linear functionals of the unknowns, the same for every parameter."""
+    """Some quantities of interest are linear functionals of the unknowns, the same for every parameter.
+
+    Of a model that evolves in time they are functionals of the unknowns at the last saved time.
+    """
 
     def output_functionals(self) -> Mapping[str, Array]:
-        """Quantity to l, shape (n,): its value is l . u."""
+        """Quantity to l, shape (n,): its value is l . u, in time l . u_K."""
         ...
 
 

@@ -138,6 +138,10 @@ class HeatEquation:
         """Nodes inside, shape (n,)."""
         return self.block.free_nodes()
 
+    def output_functionals(self) -> Mapping[str, Array]:
+        """The mean temperature at the end is the load, shape (n,), applied to the last unknowns."""
+        return {"final_mean_temperature": self.block.affine_operators()[1][0]}
+
     @cached_property
     def _mesh(self) -> Mesh:
         return Mesh.from_ugrid(self.block.simulate(dict.fromkeys(self.parameters.names, 1.0)))

@@ -10,6 +10,7 @@ from locum.reduction.field_basis import (
 )
 from locum.reduction.inner_product import InnerProduct
 from locum.reduction.pod import ReducedBasis, pod
+from locum.reduction.stepwise import StepwiseBasis
 
 __all__ = [
     "CompressedEnsemble",
@@ -17,6 +18,7 @@ __all__ = [
     "InnerProduct",
     "ReducedBasis",
     "SteadyBasis",
+    "StepwiseBasis",
     "TransientBasis",
     "compressed_ensemble",
     "field_basis",

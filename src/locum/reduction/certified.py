@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -22,6 +22,25 @@ from locum.reduction.stability import StabilityConstant
 
 # theta (m, Q) and phi (m, P) for parameter values (m, p)
 Coefficients = Callable[[Array], tuple[Array, Array]]
+
+
+class Solution(Protocol):
+    """What is known of the errors of reduced solutions; arrays of shape (m,)."""
+
+    @property
+    def absolute(self) -> Array:
+        """Figure of the absolute error."""
+        ...
+
+    @property
+    def norms(self) -> Array:
+        """Norms of the reduced solutions."""
+        ...
+
+    @property
+    def relative(self) -> Array:
+        """Figure of the relative error; infinite where none can be claimed."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +64,7 @@ class CertifiedSolution:
     @cached_property
     def absolute(self) -> Array:
         """||u - u_n||_X is at most this, shape (m,); infinite where no constant is known."""
-        return _quotient(self.residual_norms, self.stability)
+        return quotient(self.residual_norms, self.stability)
 
     @cached_property
     def norms(self) -> Array:
@@ -58,11 +77,11 @@ class CertifiedSolution:
 
         From ||u|| >= ||u_n|| - ||u - u_n||.
         """
-        return _quotient(self.absolute, self.norms - self.absolute)
+        return quotient(self.absolute, self.norms - self.absolute)
 
 
-def _quotient(upper: Array, lower: Array) -> Array:
-    """``upper / lower`` where ``lower`` is positive, else infinite."""
+def quotient(upper: Array, lower: Array) -> Array:
+    """``upper / lower`` (m,) where ``lower`` is positive, else infinite."""
     return np.asarray(np.divide(upper, lower, out=np.full(len(upper), np.inf), where=lower > 0))
 
 

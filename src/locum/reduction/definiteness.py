@@ -1,4 +1,4 @@
-"""Whether a large sparse symmetric matrix is positive definite, from the signs of its pivots."""
+"""Whether a large sparse matrix is symmetric, and positive definite from the signs of its pivots."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import splu
 
 _SINGULAR = 1e-15  # smallest pivot over the largest
+_SYMMETRY = 1e-10  # entries of A and its transpose may differ by this much of the largest
+
+
+def is_symmetric(matrix: Any) -> bool:
+    """Whether a sparse matrix is symmetric, up to the rounding of its assembly."""
+    return bool(abs(matrix - matrix.T).max() <= _SYMMETRY * abs(matrix).max())
 
 
 def is_definite(matrix: Any) -> bool:

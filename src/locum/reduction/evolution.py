@@ -1,21 +1,8 @@
-"""Reduced models of M du/dt + A(mu) u = f(mu), with a bound over space and time.
+"""Affine systems that are stepped in time, M du/dt + A(mu) u = f(mu), and their projection.
 
-The one-step scheme with implicitness theta (1: implicit Euler, 1/2: Crank-Nicolson) is projected as it
-stands: the mass matrix is one more term of the affine system, and the residual of step k
-
-    r_k = f - M (u_k - u_{k-1}) / dt_k - A (theta u_k + (1 - theta) u_{k-1})
-
-is measured by the same orthonormal representatives. With e_k the error against the *same scheme unreduced*,
-e_k^t = theta e_k + (1 - theta) e_{k-1} and alpha a coercivity constant, testing the error equation with
-e_k^t gives
-
-    ||e_k||_M^2 + sum_{j<=k} alpha dt_j ||e_j^t||_X^2 <= ||e_0||_M^2 + sum_{j<=k} dt_j ||r_j||_{X^-1}^2 /
-    alpha
-
-for every theta in [1/2, 1] (Grepl and Patera, ESAIM M2AN 39, 2005; Haasdonk and Ohlberger, ESAIM M2AN 42,
-2008). The error of the time step itself is not in it. Long horizons make it pessimistic.
-
-Shapes: m parameter values, K steps, n basis vectors, Q matrices without the mass.
+The one-step scheme is projected as it stands: the mass matrix is one more term of the affine system, and
+outputs at the end are further right-hand sides. Its residuals are measured by the same orthonormal
+representatives as those of steady systems; :mod:`locum.reduction.evolution_bounds` makes them bounds.
 """
 
 from __future__ import annotations
@@ -26,23 +13,33 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.sparse.linalg import splu
 
 from locum.arrays import Array
+from locum.exceptions import ModelError
 from locum.reduction.affine_system import AffineSystem
 from locum.reduction.certified import Coefficients
+from locum.reduction.definiteness import is_symmetric
 from locum.reduction.inner_product import InnerProduct
-from locum.reduction.projection import Projection, ReducedSystem
+from locum.reduction.pod import pod
+from locum.reduction.projection import Projection
+from locum.reduction.reduced_evolution import EvolutionModel
 from locum.reduction.stability import StabilityConstant
+from locum.reduction.transient import trapezoid_weights
+
+_OUTSIDE = 1e-10  # relative: what the basis may miss of the initial value
 
 
 @dataclass(frozen=True, eq=False)
 class Evolution:
-    """An affine system stepped in time.
+    """An affine system stepped in time, with outputs at the last time.
 
     Parameters
     ----------
     system
-        A_q and then M as its matrices, f_p as its vectors.
+        A_q and then M as its matrices; f_p and then the output functionals as its vectors.
+    functionals
+        l_i with outputs l_i . u_K, shape (o, N).
     initial
         u_0, shape (N,).
     times
@@ -52,6 +49,7 @@ class Evolution:
     """
 
     system: AffineSystem
+    functionals: Array
     initial: Array
     times: Array
     implicitness: float
@@ -61,10 +59,20 @@ class Evolution:
         """M, sparse (N, N)."""
         return self.system.matrices[-1]
 
-    def initial_error(self, basis: Array) -> float:
-        """||u_0 - V^T V X u_0||_M for an X-orthonormal basis (n, N)."""
-        error = self.initial - (basis @ self.system.inner_product.apply(self.initial[None])[0]) @ basis
-        return float(np.sqrt(max(error @ (self.mass @ error), 0.0)))
+    @cached_property
+    def symmetric(self) -> bool:
+        """Whether all A_q are, so that dual solutions solve the same system."""
+        return all(is_symmetric(matrix) for matrix in self.system.matrices)
+
+    def start(self) -> Projection:
+        """The projection onto the initial value alone, from which bases grow."""
+        projection = Projection.start(self.system)
+        return projection.extended(self.initial[None]) if self.initial.any() else projection
+
+    def mass_norms(self) -> Array:
+        """||l_i||_{M^-1}, shape (o,)."""
+        solved = splu(sp.csc_matrix(self.mass)).solve(np.ascontiguousarray(self.functionals.T))
+        return np.asarray(np.sqrt(np.einsum("on,no->o", self.functionals, solved)))
 
 
 def evolution(
@@ -75,156 +83,73 @@ def evolution(
     initial: Array,
     times: Array,
     implicitness: float,
+    functionals: Array | None = None,
 ) -> Evolution:
-    """Put the parts together: A_q (N, N), f_p (P, N), M (N, N), X, u_0 (N,), times (K + 1,) and theta."""
-    system = AffineSystem((*matrices, sp.csr_array(mass)), vectors, inner_product)
-    return Evolution(system, initial, times, implicitness)
+    """Put the parts together: A_q, M (N, N), f_p (P, N), X, u_0 (N,), times (K + 1,), theta, l_i (o, N).
 
-
-@dataclass(frozen=True, eq=False)
-class EvolutionSolution:
-    """Reduced trajectories with what is known of their errors.
-
-    Parameters
-    ----------
-    coordinates
-        Shape (m, K + 1, n).
-    residual_norms
-        ||r_k||_{X^-1}, shape (m, K).
-    stability
-        alpha, shape (m,).
-    initial_error
-        ||e_0||_M.
-    times, implicitness
-        Of the scheme.
+    Raises
+    ------
+    ModelError
+        theta outside [1/2, 1], or below 1 with matrices that are not symmetric: no bound is known then.
     """
-
-    coordinates: Array
-    residual_norms: Array
-    stability: Array
-    initial_error: float
-    times: Array
-    implicitness: float
-
-    @cached_property
-    def energy(self) -> Array:
-        """Bound on the root of ||e_k||_M^2 + sum_{j<=k} alpha dt_j ||e_j^t||_X^2, shape (m, K + 1).
-
-        Infinite where no constant is known.
-        """
-        with np.errstate(divide="ignore", invalid="ignore"):
-            steps = np.diff(self.times) * self.residual_norms**2 / self.stability[:, None]
-        grown = np.concatenate([np.zeros((len(steps), 1)), np.cumsum(steps, axis=1)], axis=1)
-        known = np.asarray(self.stability > 0)[:, None]
-        return np.where(known, np.sqrt(np.maximum(self.initial_error**2 + grown, 0.0)), np.inf)
-
-    @cached_property
-    def absolute(self) -> Array:
-        """Bound on the root of sum_k dt_k ||e_k^t||_X^2, shape (m,): the error in L2 over time."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            figures = self.energy[:, -1] / np.sqrt(self.stability)
-        return np.where(self.stability > 0, figures, np.inf)
-
-    @cached_property
-    def norms(self) -> Array:
-        """The root of sum_k dt_k ||u_k^t||_X^2 of the reduced trajectories, shape (m,)."""
-        theta = self.implicitness
-        between = theta * self.coordinates[:, 1:] + (1.0 - theta) * self.coordinates[:, :-1]
-        squares = np.einsum("mkn,mkn->mk", between, between)
-        return np.asarray(np.sqrt(squares @ np.diff(self.times)))
-
-    @cached_property
-    def relative(self) -> Array:
-        """Bound on the relative error in L2 over time, shape (m,); infinite where the truth may vanish."""
-        smallest = self.norms - self.absolute
-        return np.asarray(
-            np.divide(self.absolute, smallest, out=np.full(len(smallest), np.inf), where=smallest > 0)
+    if not 0.5 <= implicitness <= 1.0:
+        raise ModelError(f"implicitness must lie between 0.5 and 1, got {implicitness:g}")
+    if functionals is None:
+        functionals = np.empty((0, len(initial)))
+    system = AffineSystem(
+        (*matrices, sp.csr_array(mass)), np.concatenate([vectors, functionals]), inner_product
+    )
+    evolved = Evolution(system, functionals, initial, times, implicitness)
+    if implicitness < 1.0 and not evolved.symmetric:
+        raise ModelError(
+            f"with implicitness {implicitness:g} the bound needs symmetric operators, and these are not; "
+            "step with implicit Euler (1)"
         )
+    return evolved
 
 
-@dataclass(frozen=True, eq=False)
-class EvolutionModel:
-    """From parameter values to reduced trajectories and their bound.
+def trajectory_modes(
+    projection: Projection, trajectory: Array, times: Array, *, rtol: float, max_rank: int | None = None
+) -> Array:
+    """Leading modes (l, N) of what a basis misses of a trajectory (K + 1, N).
 
-    Parameters
-    ----------
-    reduced
-        Projection of the system with the mass as its last matrix.
-    coefficients
-        theta and phi of the parameters, without the mass.
-    stability
-        Lower bound on the coercivity constant of A(mu).
-    initial
-        Coordinates of u_0, shape (n,).
-    initial_error
-        ||u_0 - its projection||_M.
-    times, implicitness
-        Of the scheme.
+    As many as leave at most ``rtol`` of the trajectory's norm over space and time; none where the basis
+    misses no more already.
     """
-
-    reduced: ReducedSystem
-    coefficients: Coefficients
-    stability: StabilityConstant
-    initial: Array
-    initial_error: float
-    times: Array
-    implicitness: float
-
-    def solve(self, values: Array) -> EvolutionSolution:
-        """Trajectories for parameter values (m, p).
-
-        Raises
-        ------
-        numpy.linalg.LinAlgError
-            A step's reduced matrix is singular.
-        """
-        theta, phi = self.coefficients(values)
-        count, rank = len(values), self.reduced.rank
-        trajectory = np.empty((count, len(self.times), rank))
-        trajectory[:, 0] = self.initial
-        norms = np.empty((count, len(self.times) - 1))
-        step, advance, load = -1.0, np.empty(0), np.empty(0)
-        for k, new in enumerate(np.diff(self.times)):
-            ahead, behind = self._weights(theta, new)
-            if new != step and rank:
-                step, (advance, load) = new, self._propagator(ahead, behind, phi)
-            if rank:
-                trajectory[:, k + 1] = (advance @ trajectory[:, k, :, None])[..., 0] + load
-            residuals = self.reduced.residuals(ahead, phi, trajectory[:, k + 1])
-            residuals += self.reduced.residuals(behind, 0.0 * phi, trajectory[:, k])
-            norms[:, k] = np.sqrt(np.einsum("mk,mk->m", residuals, residuals))
-        constants = self.stability(values, theta)
-        return EvolutionSolution(
-            trajectory, norms, constants, self.initial_error, self.times, self.implicitness
-        )
-
-    def _weights(self, theta: Array, step: float) -> tuple[Array, Array]:
-        """Coefficients (m, Q + 1) of u_k and u_{k-1} in the residual's matrices, the mass last."""
-        mass = np.full((len(theta), 1), 1.0 / step)
-        ahead = np.concatenate([self.implicitness * theta, mass], axis=1)
-        return ahead, np.concatenate([(1.0 - self.implicitness) * theta, -mass], axis=1)
-
-    def _propagator(self, ahead: Array, behind: Array, phi: Array) -> tuple[Array, Array]:
-        """c_k = G c_{k-1} + g: G (m, n, n) and g (m, n), as long as the step does not change."""
-        left = np.einsum("mq,qij->mij", ahead, self.reduced.matrices, optimize=True)
-        right = -np.einsum("mq,qij->mij", behind, self.reduced.matrices, optimize=True)
-        load = (phi @ self.reduced.vectors)[:, :, None]
-        solved = np.linalg.solve(left, np.concatenate([right, load], axis=2))
-        return solved[:, :, :-1], solved[:, :, -1]
+    product = projection.system.inner_product
+    scales = np.sqrt(trapezoid_weights(times))[:, None]
+    remainder = trajectory - product.gram(trajectory, projection.basis) @ projection.basis
+    size, missing = (float(np.linalg.norm(product.norms(scales * rows))) for rows in (trajectory, remainder))
+    if missing <= rtol * size:
+        return np.empty((0, trajectory.shape[1]))
+    found = pod(
+        lambda: [scales * remainder], rtol=rtol * size / missing, inner_product=product, max_rank=max_rank
+    )
+    return found.vectors
 
 
 def evolution_model(
     evolved: Evolution, projection: Projection, coefficients: Coefficients, stability: StabilityConstant
 ) -> EvolutionModel:
-    """The reduced model of an evolution on a projection of its system."""
-    basis = projection.basis
-    initial = basis @ evolved.system.inner_product.apply(evolved.initial[None])[0]
+    """The reduced model of an evolution on a projection of its system.
+
+    Raises
+    ------
+    ModelError
+        The basis does not hold the initial value.
+    """
+    product, start = evolved.system.inner_product, evolved.initial[None]
+    initial = product.gram(start, projection.basis)
+    missed = product.norms(start - initial @ projection.basis)
+    if missed > _OUTSIDE * product.norms(start):
+        raise ModelError("the basis of an evolution must hold its initial value: let it grow from start()")
     return EvolutionModel(
         projection.reduced,
         coefficients,
         stability,
-        initial,
-        evolved.initial_error(basis),
+        initial[0],
         evolved.times,
         evolved.implicitness,
+        evolved.mass_norms(),
+        evolved.symmetric,
     )

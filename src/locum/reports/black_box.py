@@ -17,7 +17,7 @@ from locum.execution.sampling import calibration_samples, training_samples
 from locum.execution.training import training_data, truth_of
 from locum.execution.workspace import Workspace
 from locum.reports.way import BlackBox, BlackBoxOutput, Compared, Way
-from locum.surrogates import InterpolatedSurrogate, ProjectedSurrogate, train_interpolated
+from locum.surrogates import EquationSurrogate, InterpolatedSurrogate, train_interpolated
 
 _SIZES = 4  # surrogates that are trained: the trend needs three or more
 _SPAN = 3  # the largest training set over the smallest
@@ -26,7 +26,7 @@ _SPAN = 3  # the largest training set over the smallest
 def way_of(work: Workspace, candidate: Candidate) -> Way:
     """The kind of a version's surrogate and why; where the equations are used, what they saved."""
     surrogate, choice = candidate.checked.surrogate, work.choice
-    if isinstance(surrogate, ProjectedSurrogate):
+    if isinstance(surrogate, EquationSurrogate):
         used = Way("projected", choice.reason, black_box(work, candidate))
     else:
         compared = _compared(candidate.version.manifest.get("comparison"))

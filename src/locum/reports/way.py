@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from locum.adaptivity import Extrapolation
 from locum.reports.html import Content, Markup, element, join, missing, paragraph, section, table
 from locum.reports.wording import count, error_size, significant
-from locum.surrogates import SurrogateKind
 
 if TYPE_CHECKING:
     from locum.reports.content import Cost, Report
@@ -88,7 +87,7 @@ class Way:
     it was compared with where a black box has several.
     """
 
-    kind: SurrogateKind
+    kind: str
     reason: str
     black_box: BlackBox | None = None
     compared: tuple[Compared, ...] = ()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from locum.exceptions import ModelError
 from locum.study.reading import load_study
-from locum.study.sections import CooledBladeModel, SelfHeatingModel, ThermalBlockModel
+from locum.study.sections import CooledBladeModel, HeatEquationModel, SelfHeatingModel, ThermalBlockModel
 from locum.study.study import Study
 
 if TYPE_CHECKING:
@@ -38,6 +38,12 @@ def _model(study: Study) -> HighFidelityModel:
         from locum.highfidelity.thermal_block import ThermalBlock
 
         return ThermalBlock(section.blocks, section.cells)
+    if isinstance(section, HeatEquationModel):
+        from locum.highfidelity.heat_equation import HeatEquation
+
+        return HeatEquation(
+            section.blocks, section.cells, section.steps, section.horizon, section.implicitness
+        )
     if isinstance(section, CooledBladeModel):
         from locum.highfidelity.cooled_blade import CooledBlade
 

@@ -42,6 +42,22 @@ class ThermalBlockModel(Section):
     """Mesh cells per side, a multiple of blocks; left out, about 7,000 nodes."""
 
 
+class HeatEquationModel(Section):
+    """The square of k x k blocks heating up from zero; parameters ``conductivity_11``, ..."""
+
+    kind: Literal["heat_equation"]
+    blocks: Count = 2
+    """Blocks per side; each has a conductivity."""
+    cells: Count | None = None
+    """Mesh cells per side, a multiple of blocks; left out, about 7,000 nodes."""
+    steps: Count = 40
+    """Equal time steps, all saved."""
+    horizon: Positive = 1.0
+    """End of the time interval."""
+    implicitness: Positive = 1.0
+    """1 for implicit Euler, 0.5 for Crank-Nicolson."""
+
+
 class CooledBladeModel(Section):
     """Transient heat conduction in the cross-section of a cooled turbine blade; seven parameters."""
 
@@ -79,7 +95,8 @@ class PythonModel(Section):
 
 
 ModelSection = Annotated[
-    ThermalBlockModel | CooledBladeModel | SelfHeatingModel | PythonModel, Field(discriminator="kind")
+    ThermalBlockModel | HeatEquationModel | CooledBladeModel | SelfHeatingModel | PythonModel,
+    Field(discriminator="kind"),
 ]
 
 

@@ -1,6 +1,7 @@
 """Surrogates: what answers instead of the high-fidelity model, its predictions and its saved form."""
 
 from locum.surrogates.comparison import Best, Comparison, Contender, train_best
+from locum.surrogates.equations import EquationSurrogate
 from locum.surrogates.inferred import InferredSurrogate
 from locum.surrogates.inferred_training import (
     InferredOptions,
@@ -13,6 +14,7 @@ from locum.surrogates.interpolated import InterpolatedField, InterpolatedSurroga
 from locum.surrogates.loading import load_surrogate
 from locum.surrogates.prediction import Prediction
 from locum.surrogates.projected import ProjectedSurrogate
+from locum.surrogates.projected_evolution import ProjectedEvolution
 from locum.surrogates.saved import Saved, read_saved, write_saved
 from locum.surrogates.surrogate import Description, FieldErrors, FigureKind, Surrogate, SurrogateKind
 from locum.surrogates.training import (
@@ -30,6 +32,7 @@ __all__ = [
     "Comparison",
     "Contender",
     "Description",
+    "EquationSurrogate",
     "FieldData",
     "FieldErrors",
     "FieldStatistics",
@@ -42,6 +45,7 @@ __all__ = [
     "InterpolatedOptions",
     "InterpolatedSurrogate",
     "Prediction",
+    "ProjectedEvolution",
     "ProjectedSurrogate",
     "Saved",
     "Surrogate",

@@ -25,7 +25,6 @@ from locum.surrogates.inferred_training import (
     train_inferred,
 )
 from locum.surrogates.interpolated import InterpolatedSurrogate
-from locum.surrogates.surrogate import SurrogateKind
 from locum.surrogates.training import (
     InterpolatedOptions,
     Trained,
@@ -51,7 +50,7 @@ class Contender:
         Why there is none, or how it was made, in words.
     """
 
-    kind: SurrogateKind
+    kind: str
     errors: Mapping[str, Array]
     remark: str = ""
 
@@ -73,7 +72,7 @@ class Comparison:
     """
 
     contenders: tuple[Contender, ...]
-    chosen: SurrogateKind
+    chosen: str
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a manifest."""

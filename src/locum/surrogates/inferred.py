@@ -30,7 +30,7 @@ from locum.regression import (
 )
 from locum.surrogates.interpolated import warped_in_reach
 from locum.surrogates.prediction import Prediction
-from locum.surrogates.saved import Saved, packed, unpacked, write_saved
+from locum.surrogates.saved import Saved, packed, taken, write_saved
 from locum.surrogates.surrogate import Description, FieldErrors, FigureKind
 
 _BLOCK_NUMBERS = 1 << 19  # coordinates held at a time beside the answer
@@ -235,7 +235,7 @@ class InferredSurrogate:
         content, arrays = saved.content, saved.arrays
         try:
             fields = {
-                name: _field_from_saved(unpacked(arrays, f"field.{name}."), entry)
+                name: _field_from_saved(taken(arrays, f"field.{name}."), entry)
                 for name, entry in content["fields"].items()
             }
             functionals = {
@@ -248,7 +248,7 @@ class InferredSurrogate:
                 fields,
                 None
                 if regression is None
-                else quantity_predictor_from_arrays(unpacked(arrays, "regression."), regression),
+                else quantity_predictor_from_arrays(taken(arrays, "regression."), regression),
                 functionals,
                 arrays["training"],
             )
@@ -286,11 +286,11 @@ class InferredSurrogate:
 def _field_from_saved(arrays: Mapping[str, Array], entry: Mapping[str, Any]) -> InferredField:
     correction = entry["correction"]
     return InferredField(
-        field_basis_from_arrays(unpacked(arrays, "basis."), entry["basis"]),
-        _model_from_saved(unpacked(arrays, "model."), entry["model"]),
+        field_basis_from_arrays(taken(arrays, "basis."), entry["basis"]),
+        _model_from_saved(taken(arrays, "model."), entry["model"]),
         None
         if correction is None
-        else coordinate_predictor_from_arrays(unpacked(arrays, "correction."), correction),
+        else coordinate_predictor_from_arrays(taken(arrays, "correction."), correction),
         arrays["metric"],
         arrays["surprise"],
     )

@@ -25,8 +25,8 @@ from locum.regression import (
     quantity_predictor_from_arrays,
 )
 from locum.surrogates.prediction import Prediction
-from locum.surrogates.saved import Saved, packed, unpacked, write_saved
-from locum.surrogates.surrogate import Description, FieldErrors, FigureKind, SurrogateKind
+from locum.surrogates.saved import Saved, packed, taken, write_saved
+from locum.surrogates.surrogate import Description, FieldErrors, FigureKind
 
 _BLOCK_NUMBERS = 1 << 19  # coordinates or quantities held at a time beside the answer
 # Beyond this many ranges outside the box an answer means nothing; held there it is at least a number.
@@ -56,7 +56,7 @@ class InterpolatedSurrogate:
         Of the quantities, columns in the description's order; None where there are none.
     """
 
-    kind: ClassVar[SurrogateKind] = "interpolated"
+    kind: ClassVar[str] = "interpolated"
     figure_kind: ClassVar[FigureKind] = "indicator"
 
     description: Description
@@ -192,16 +192,16 @@ class InterpolatedSurrogate:
             Description.from_saved(content["description"], arrays),
             {
                 name: InterpolatedField(
-                    field_basis_from_arrays(unpacked(arrays, f"field.{name}.basis."), field["basis"]),
+                    field_basis_from_arrays(taken(arrays, f"field.{name}.basis."), field["basis"]),
                     coordinate_predictor_from_arrays(
-                        unpacked(arrays, f"field.{name}.regression."), field["regression"]
+                        taken(arrays, f"field.{name}.regression."), field["regression"]
                     ),
                 )
                 for name, field in content["fields"].items()
             },
             None
             if content["regression"] is None
-            else quantity_predictor_from_arrays(unpacked(arrays, "regression."), content["regression"]),
+            else quantity_predictor_from_arrays(taken(arrays, "regression."), content["regression"]),
         )
 
 

@@ -9,12 +9,14 @@ from locum.exceptions import StorageError
 from locum.surrogates.inferred import InferredSurrogate
 from locum.surrogates.interpolated import InterpolatedSurrogate
 from locum.surrogates.projected import ProjectedSurrogate
+from locum.surrogates.projected_evolution import ProjectedEvolution
 from locum.surrogates.saved import Saved, read_saved
 from locum.surrogates.surrogate import Surrogate
 
 _KINDS: Mapping[str, Callable[[Saved], Surrogate]] = {
     InterpolatedSurrogate.kind: InterpolatedSurrogate.from_saved,
     ProjectedSurrogate.kind: ProjectedSurrogate.from_saved,
+    ProjectedEvolution.kind: ProjectedEvolution.from_saved,
     **dict.fromkeys(InferredSurrogate.kinds, InferredSurrogate.from_saved),
 }
 

@@ -8,31 +8,28 @@ Quantities of interest are linear functionals of the field, corrected by a dual 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
-from locum.arrays import AnyArray, Array
+from locum.arrays import Array
 from locum.exceptions import StorageError
 from locum.reduction import SteadyBasis
 from locum.reduction.certified import CertifiedModel, CertifiedSolution
-from locum.reduction.coefficients import coefficients_from_saved, coefficients_to_saved
 from locum.reduction.dual_outputs import DualOutput, OutputValues
-from locum.reduction.projection import ReducedSystem
 from locum.reduction.separation import SeparationError
-from locum.reduction.stability_saved import stability_from_saved, stability_to_saved
-from locum.surrogates.prediction import Prediction
+from locum.surrogates.equations import EquationSurrogate, equations_from_saved, equations_to_saved
 from locum.surrogates.remembered import Remembered
-from locum.surrogates.saved import Saved, write_saved
-from locum.surrogates.surrogate import Description, FieldErrors, SurrogateKind
+from locum.surrogates.saved import Saved, joined, taken, write_saved
+from locum.surrogates.surrogate import Description
 
 
 @dataclass(frozen=True, eq=False)
-class ProjectedSurrogate:
+class ProjectedSurrogate(EquationSurrogate):
     """Answers by solving the projected equations.
 
     Parameters
@@ -49,7 +46,7 @@ class ProjectedSurrogate:
         Parameter values of the simulations that made the basis, shape (s, p).
     """
 
-    kind: ClassVar[SurrogateKind] = "projected"
+    kind: ClassVar[str] = "projected"
 
     description: Description
     basis: SteadyBasis
@@ -57,18 +54,9 @@ class ProjectedSurrogate:
     outputs: Mapping[str, DualOutput]
     training: Array
 
-    @property
-    def figure_kind(self) -> Literal["bound", "estimate"]:
-        """What its error figures are."""
-        return self.model.kind
-
-    def predict(self, parameters: Any) -> Prediction:
-        """Answer for one or a million parameter sets; nothing is computed before it is asked for."""
-        return Prediction(self, self.description.space.matrix(parameters))
-
     def solve(self, values: Array) -> CertifiedSolution:
         """Coordinates, and the figures of absolute and relative errors, for parameter values (q, p)."""
-        return self.model.solve(values)
+        return self._solved(values)
 
     def quantity_values(self, values: Array) -> Array:
         """Quantities of interest, corrected by their duals, shape (q, k)."""
@@ -80,36 +68,7 @@ class ProjectedSurrogate:
 
     def coordinates(self, field: str, values: Array) -> Array:
         """Reduced coordinates, shape (q, m)."""
-        return self._solved(values).coordinates.copy()
-
-    def expand(self, field: str, coordinates: Array) -> Array:
-        """Coordinates (q, m) to the field, shape (q, ...) with the field's shape."""
-        return self.basis.expand(coordinates)
-
-    def field_indicator(self, field: str, values: Array) -> Array:
-        """Bound or estimate of the field's relative error, shape (q,); infinite where none can be claimed."""
-        return self._solved(values).relative.copy()
-
-    def field_errors(self, field: str, values: Array, snapshots: Array) -> FieldErrors:
-        """True errors against snapshots (q, ...), relative in the model's norm."""
-        total, projection = self.basis.errors(snapshots, self.coordinates(field, values))
-        return FieldErrors(total, projection)
-
-    def distance(self, values: Array) -> Array:
-        """Zeros (q,): the figure holds wherever the equations do, near a training sample or far from all."""
-        return np.zeros(len(values))
-
-    def inverse_lengthscales(self, outputs: Collection[str]) -> Array:
-        """Ones (p,): no regression has found any scale."""
-        return np.ones(self.description.space.dimension)
-
-    def surprise(self, outputs: Collection[str]) -> Array:
-        """Ones (s,): nothing is expected of training samples but what the equations say."""
-        return np.ones(len(self.training))
-
-    def conditioned_on(self, values: Array) -> Self:
-        """The same: which simulations teach most beside these, :mod:`locum.adaptivity.greedy` finds."""
-        return self
+        return self.solve(values).coordinates.copy()
 
     def save(self, folder: Path) -> None:
         """Write the saved form: JSON and arrays, no pickle.
@@ -120,27 +79,19 @@ class ProjectedSurrogate:
             Coefficients or a stability constant that are code, or a folder that cannot be written.
         """
         description, arrays = self.description.to_saved()
+        equations, equation_arrays = equations_to_saved(self.model)
         basis_arrays, basis = self.basis.to_arrays()
-        coefficients, coefficient_arrays = coefficients_to_saved(self.model.coefficients)
-        stability, stability_arrays = stability_to_saved(self.model.stability)
-        parts: dict[str, Mapping[str, AnyArray]] = {
-            "basis": basis_arrays,
-            "reduced": self.model.reduced.to_arrays(),
-            "coefficients": coefficient_arrays,
-            "stability": stability_arrays,
-        }
+        parts = {"basis": basis_arrays}
         parts |= {f"output.{name}": output.to_arrays() for name, output in self.outputs.items()}
-        for part, found in parts.items():
-            arrays |= {f"{part}.{name}": array for name, array in found.items()}
         error = self.model.separation_error
         content = {
             "description": description,
             "basis": basis,
-            "coefficients": coefficients,
-            "stability": stability,
+            **equations,
             "separation_error": None if error is None else [error.matrix, error.vector],
         }
-        write_saved(folder, "surrogate", Saved(self.kind, content, arrays | {"training": self.training}))
+        arrays |= equation_arrays | joined(parts) | {"training": self.training}
+        write_saved(folder, "surrogate", Saved(self.kind, content, arrays))
 
     @classmethod
     def from_saved(cls, saved: Saved) -> Self:
@@ -155,17 +106,13 @@ class ProjectedSurrogate:
         try:
             description = Description.from_saved(content["description"], arrays)
             error = content["separation_error"]
-            model = CertifiedModel(
-                ReducedSystem.from_arrays(_taken(arrays, "reduced.")),
-                coefficients_from_saved(content["coefficients"], _taken(arrays, "coefficients.")),
-                stability_from_saved(content["stability"], _taken(arrays, "stability.")),
-                None if error is None else SeparationError(*error),
-            )
+            equations = equations_from_saved(content, arrays)
+            model = CertifiedModel(*equations, None if error is None else SeparationError(*error))
             outputs = {
-                name: DualOutput.from_arrays(_taken(arrays, f"output.{name}."))
+                name: DualOutput.from_arrays(taken(arrays, f"output.{name}."))
                 for name in description.quantities
             }
-            basis = SteadyBasis.from_arrays(_taken(arrays, "basis."), content["basis"])
+            basis = SteadyBasis.from_arrays(taken(arrays, "basis."), content["basis"])
             return cls(description, basis, model, outputs, arrays["training"])
         except (KeyError, TypeError) as error:
             raise StorageError(f"the saved projected surrogate cannot be read: {error!r}") from error
@@ -180,7 +127,7 @@ class ProjectedSurrogate:
 
     def _evaluate(self, values: Array) -> list[OutputValues]:
         theta, phi = self.model.coefficients(values)
-        solution = self._solved(values)
+        solution = self.solve(values)
         return [
             output.evaluate(theta, phi, solution.coordinates, solution.residual_norms, solution.stability)
             for output in self.outputs.values()
@@ -189,12 +136,3 @@ class ProjectedSurrogate:
     @staticmethod
     def _columns(columns: list[Array], count: int) -> Array:
         return np.stack(columns, axis=1) if columns else np.empty((count, 0))
-
-    @cached_property
-    def rank(self) -> int:
-        """Number of basis vectors."""
-        return self.model.reduced.rank
-
-
-def _taken(arrays: Mapping[str, AnyArray], prefix: str) -> dict[str, AnyArray]:
-    return {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}

@@ -26,7 +26,7 @@ from locum.reduction import InnerProduct, SteadyBasis
 from locum.reduction.affine_system import AffineSystem
 from locum.reduction.certified import CertifiedModel, Coefficients
 from locum.reduction.coefficients import CoefficientExpressions, tensor_coefficients
-from locum.reduction.definiteness import is_definite
+from locum.reduction.definiteness import is_definite, is_symmetric
 from locum.reduction.dual_outputs import DualOutput, dual_output
 from locum.reduction.projection import Projection
 from locum.reduction.separation import SeparationError, measured_separation_error, separate
@@ -42,48 +42,104 @@ _CANDIDATES = 256  # parameters over which the successive constraint method clos
 
 
 @dataclass(frozen=True, eq=False)
-class AffineProblem:
-    """A model with affine operators, as projection sees it.
+class Unknowns:
+    """Where the unknowns of a model's equations lie, and what is asked of them.
 
     Parameters
     ----------
     space
-        Its parameters.
+        Parameters of the study.
     field
         Name of the field that holds the unknowns.
     free
-        Places of the unknowns among its values, shape (N,).
+        Places of the unknowns among its values at one time, shape (N,).
     product
         Inner product on all nodal values.
-    system
-        The affine system on the unknowns.
-    coefficients
-        theta and phi of the parameters.
-    stability
-        Lower bound on the coercivity constant.
     functionals
         Quantity to functional (N,).
-    separation_error
-        What the affine form leaves out, where it was found from assembled matrices.
     """
 
     space: ParameterSpace
     field: str
     free: Any
     product: InnerProduct
+    functionals: Mapping[str, Array]
+
+    @property
+    def inner(self) -> InnerProduct:
+        """The inner product on the unknowns."""
+        matrix = self.product.matrix
+        if matrix is None:
+            return self.product
+        return InnerProduct(matrix[self.free] if matrix.ndim == 1 else matrix[self.free][:, self.free])
+
+    def unknowns(self, snapshots: Array) -> Array:
+        """The unknowns (s, N) in fields (s, ...)."""
+        return np.asarray(snapshots.reshape(len(snapshots), -1)[:, self.free])
+
+    def placed(self, basis: Array, size: int) -> Array:
+        """Basis vectors of the unknowns (n, N) as ones of all ``size`` nodal values."""
+        vectors = np.zeros((len(basis), size))
+        vectors[:, self.free] = basis
+        return vectors
+
+    def check(self, description: Description) -> None:
+        """Refuse a description of more than the equations give.
+
+        Raises
+        ------
+        ModelError
+            Another field, or a quantity that is no functional.
+        """
+        if tuple(description.fields) != (self.field,):
+            raise ModelError(
+                f"a projected surrogate gives field {self.field!r}, not {list(description.fields)}"
+            )
+        for name in description.quantities:
+            if name not in self.functionals:
+                raise ModelError(
+                    f"quantity {name!r} is no linear functional that the model declares "
+                    "(output_functionals); a projected surrogate cannot give it"
+                )
+
+
+@dataclass(frozen=True, eq=False)
+class AffineProblem(Unknowns):
+    """A model with affine operators, as projection sees it.
+
+    Parameters
+    ----------
+    space, field, free, product, functionals
+        As for :class:`Unknowns`.
+    system
+        The affine system on the unknowns.
+    coefficients
+        theta and phi of the parameters.
+    stability
+        Lower bound on the coercivity constant.
+    separation_error
+        What the affine form leaves out, where it was found from assembled matrices.
+    """
+
     system: AffineSystem
     coefficients: Coefficients
     stability: StabilityConstant
-    functionals: Mapping[str, Array]
     separation_error: SeparationError | None = None
 
     def model(self, projection: Projection) -> CertifiedModel:
         """The reduced model on a projection of ``system``."""
         return CertifiedModel(projection.reduced, self.coefficients, self.stability, self.separation_error)
 
-    def unknowns(self, snapshots: Array) -> Array:
-        """The unknowns (s, N) in fields (s, ...)."""
-        return np.asarray(snapshots.reshape(len(snapshots), -1)[:, self.free])
+
+def unknowns_of(model: Any, space: ParameterSpace | None) -> Unknowns:
+    """Those of a model with unknowns and an inner product, in its own space or a study's."""
+    return Unknowns(
+        space or model.parameters,
+        model.solution_field,
+        np.asarray(model.free_nodes()),
+        InnerProduct(model.inner_product(model.solution_field)),
+        model.output_functionals() if isinstance(model, HasOutputFunctionals) else {},
+    )
 
 
 def affine_problem(model: Any, space: ParameterSpace | None = None) -> AffineProblem:
@@ -108,24 +164,25 @@ def affine_problem(model: Any, space: ParameterSpace | None = None) -> AffinePro
             "free_nodes, solution_field and inner_product"
         )
     if isinstance(model, HasTimeStepping):
-        raise ModelError(f"model {name!r} evolves in time; only steady models make projected surrogates yet")
-    space = space or model.parameters  # type: ignore[attr-defined]
-    free = np.asarray(model.free_nodes())
-    product = InnerProduct(model.inner_product(model.solution_field))
+        raise ModelError(f"model {name!r} evolves in time; evolution_problem reads it")
+    unknowns = unknowns_of(model, space)
+    system, coefficients = affine_system(model, unknowns)
+    known = KnownConstant(model.coercivity_bound) if isinstance(model, HasCoercivityBound) else None
+    stability = known or proved_constant(system, coefficients, unknowns.space)
+    return AffineProblem(**vars(unknowns), system=system, coefficients=coefficients, stability=stability)
+
+
+def affine_system(model: Any, unknowns: Unknowns) -> tuple[AffineSystem, Coefficients]:
+    """A model's affine operators, and their coefficients: as text where the model has them as text."""
     matrices, vectors = model.affine_operators()
     system = AffineSystem(
-        tuple(sp.csr_array(matrix) for matrix in matrices), np.stack(vectors), _restricted(product, free)
+        tuple(sp.csr_array(matrix) for matrix in matrices), np.stack(vectors), unknowns.inner
     )
-    coefficients: Coefficients = model.affine_coefficients
-    if isinstance(model, HasCoefficientExpressions):
-        theta, phi = (Expressions(space.names, tuple(texts)) for texts in model.coefficient_expressions())
-        coefficients = CoefficientExpressions(theta, phi)
-    known = KnownConstant(model.coercivity_bound) if isinstance(model, HasCoercivityBound) else None
-    stability = known or proved_constant(system, coefficients, space)
-    functionals = model.output_functionals() if isinstance(model, HasOutputFunctionals) else {}
-    return AffineProblem(
-        space, model.solution_field, free, product, system, coefficients, stability, functionals
-    )
+    if not isinstance(model, HasCoefficientExpressions):
+        return system, model.affine_coefficients
+    names = unknowns.space.names
+    theta, phi = (Expressions(names, tuple(texts)) for texts in model.coefficient_expressions())
+    return system, CoefficientExpressions(theta, phi)
 
 
 def separated_problem(
@@ -167,10 +224,8 @@ def separated_problem(
             f"model {name!r} cannot be projected: it needs operators, free_nodes, solution_field and "
             "inner_product"
         )
-    space = space or model.parameters  # type: ignore[attr-defined]
-    free = np.asarray(model.free_nodes())
-    product = InnerProduct(model.inner_product(model.solution_field))
-    inner = _restricted(product, free)
+    unknowns = unknowns_of(model, space)
+    space, inner = unknowns.space, unknowns.inner
 
     def operators(value: Array) -> tuple[Any, Array]:
         return model.operators(dict(zip(space.names, value.tolist(), strict=True)))
@@ -184,17 +239,12 @@ def separated_problem(
         known = model.coercivity_bound(centres)
     else:
         known = np.array([inf_sup_constant(operators(value)[0], _sparse(inner)) for value in centres])
-    functionals = model.output_functionals() if isinstance(model, HasOutputFunctionals) else {}
     return AffineProblem(
-        space,
-        model.solution_field,
-        free,
-        product,
-        separated.system,
-        coefficients,
-        InterpolatedConstant(space, centres, known),
-        functionals,
-        error,
+        **vars(unknowns),
+        system=separated.system,
+        coefficients=coefficients,
+        stability=InterpolatedConstant(space, centres, known),
+        separation_error=error,
     )
 
 
@@ -250,34 +300,19 @@ def projected_surrogate(
     ModelError
         A field or quantity that the equations do not give.
     """
-    if tuple(description.fields) != (problem.field,):
-        raise ModelError(
-            f"a projected surrogate gives field {problem.field!r}, not {list(description.fields)}"
-        )
+    problem.check(description)
     outputs: dict[str, DualOutput] = {}
     for name in description.quantities:
-        if name not in problem.functionals:
-            raise ModelError(
-                f"quantity {name!r} is no linear functional that the model declares (output_functionals); "
-                "a projected surrogate cannot give it"
-            )
         adjoint = Projection.start(problem.system.adjoint(problem.functionals[name]))
         outputs[name] = dual_output(projection, (duals or {}).get(name, adjoint))
     shape = description.fields[problem.field].shape
-    vectors = np.zeros((projection.rank, int(np.prod(shape))))
-    vectors[:, problem.free] = projection.basis
+    vectors = problem.placed(projection.basis, int(np.prod(shape)))
     solutions = problem.model(projection)
     norms = solutions.solve(training).norms
     basis = SteadyBasis(
         shape, problem.product, np.empty(0), 0.0, float(norms.max(initial=0.0)), "greedy", vectors
     )
     return ProjectedSurrogate(description, basis, solutions, outputs, training)
-
-
-def _restricted(product: InnerProduct, free: Any) -> InnerProduct:
-    if product.matrix is None:
-        return product
-    return InnerProduct(product.matrix[free] if product.matrix.ndim == 1 else product.matrix[free][:, free])
 
 
 def _sparse(product: InnerProduct) -> Any:
@@ -290,7 +325,5 @@ def _sparse(product: InnerProduct) -> Any:
 
 def _semidefinite(matrix: Any, product: Any) -> bool:
     """Symmetric, and definite once a trace of X is added."""
-    size = abs(matrix).max()
-    if abs(matrix - matrix.T).max() > 1e-10 * size:
-        return False
-    return is_definite(matrix + _SEMIDEFINITE * size / abs(product).max() * product)
+    share = _SEMIDEFINITE * abs(matrix).max() / abs(product).max()
+    return is_symmetric(matrix) and is_definite(matrix + share * product)

@@ -112,8 +112,13 @@ def packed(
     return part[1]
 
 
-def unpacked(arrays: Mapping[str, AnyArray], prefix: str) -> dict[str, AnyArray]:
-    """The arrays of the part that was packed under a prefix."""
+def joined(parts: Mapping[str, Mapping[str, AnyArray]]) -> dict[str, AnyArray]:
+    """Arrays of several parts under one roof, as ``PART.NAME``."""
+    return {f"{part}.{name}": array for part, found in parts.items() for name, array in found.items()}
+
+
+def taken(arrays: Mapping[str, AnyArray], prefix: str) -> dict[str, AnyArray]:
+    """The arrays of one part again, without its prefix ``PART.``."""
     return {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
 
 

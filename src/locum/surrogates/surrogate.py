@@ -121,7 +121,7 @@ class Surrogate(Protocol):
     """
 
     @property
-    def kind(self) -> SurrogateKind:
+    def kind(self) -> str:
         """``interpolated``, ... as in the saved form."""
         ...
 
