@@ -32,11 +32,15 @@ from locum.surrogates import (
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A surrogate that is not calibrated yet, the samples that trained it, and the seconds that it took."""
+    """A surrogate that is not calibrated yet, statistics of its training by field, the samples that trained
+    it, the seconds that it took, and what it was compared with, if with anything.
+    """
 
-    made: Made
+    surrogate: Surrogate
+    statistics: Mapping[str, Any]
     samples: tuple[str, ...]
     seconds: float
+    comparison: Mapping[str, Any] | None = None
 
 
 def fit(work: Workspace, held_back: Collection[str] = ()) -> Fitted:
@@ -54,7 +58,8 @@ def fit(work: Workspace, held_back: Collection[str] = ()) -> Fitted:
     started = time.perf_counter()
     training = training_samples(work, held_back)
     made = _made(work, training)
-    return Fitted(made, _identities(training), time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return Fitted(made.surrogate, made.statistics, _identities(training), seconds, made.comparison)
 
 
 def _made(work: Workspace, training: Sequence[SampleRecord]) -> Made:
@@ -123,10 +128,10 @@ def train(work: Workspace, held_back: Collection[str] = (), fitted: Fitted | Non
         "training": len(training),
         "calibration": len(calibration),
         "seed": work.study.seed,
-        "statistics": dict(fitted.made.statistics),
-        "comparison": fitted.made.comparison,
+        "statistics": dict(fitted.statistics),
+        "comparison": fitted.comparison,
     }
-    checked = checked_surrogate(work, fitted.made.surrogate, calibration, manifest)
+    checked = checked_surrogate(work, fitted.surrogate, calibration, manifest)
     seconds = {"training": fitted.seconds + time.perf_counter() - started}
     version = work.registry.register(checked.save, {**manifest, "seconds": seconds})
     return Candidate(version, checked)
