@@ -19,7 +19,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,7 @@ def of_model(model: HighFidelityModel, field: str) -> Problem:
 
 def fin() -> Problem:
     study = load_study(HERE.parent / "configs" / "fin.yaml")
-    return of_model(build_model(study), "temperature")
+    return replace(of_model(build_model(study), "temperature"), name="fin")
 
 
 def smooth(seed: int) -> Problem:
