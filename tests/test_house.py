@@ -31,6 +31,7 @@ FLOORS = (
     ("surrogates",),
     ("snapshots",),
     ("highfidelity",),
+    ("inference",),
     ("reduction",),
     ("regression",),
     ("parameters",),

@@ -32,7 +32,7 @@ def settled(work: Workspace) -> SurrogateChoice:
         Operators that are not those of the simulation, or no simulation that succeeds.
     """
     choice = foreseen(work.study, work.model)
-    if choice.kind == "interpolated" and not indicates_by_residual(work.study, work.model, choice.kind):
+    if choice.kind != "projected" and not indicates_by_residual(work.study, work.model, choice.kind):
         return choice
     mine = {"study": work.study.hash, "model_version": work.model.version}
     document = work.store.document(_DOCUMENT) or {}

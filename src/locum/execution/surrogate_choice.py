@@ -5,6 +5,7 @@ allows.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from locum.exceptions import StudyError
 from locum.execution.projecting import lack_of
@@ -15,9 +16,13 @@ from locum.surrogates import SurrogateKind
 
 @dataclass(frozen=True)
 class SurrogateChoice:
-    """The kind of surrogate, and why: ``reason`` goes on after it."""
+    """The kind of surrogate, and why: ``reason`` goes on after it.
 
-    kind: SurrogateKind
+    ``best`` stands for whichever of interpolated, inferred and hybrid has the least cross-validated error
+    when one is trained.
+    """
+
+    kind: SurrogateKind | Literal["best"]
     reason: str
 
     def __str__(self) -> str:
@@ -37,9 +42,12 @@ def foreseen(study: Study, model: HighFidelityModel) -> SurrogateChoice:
             f"{study.path}: methods.indicator: there is no residual: model {model.name} {lack}; "
             "ask for deviation"
         )
-    if study.methods.surrogate == "interpolated":
-        return SurrogateChoice("interpolated", "as methods.surrogate asks")
-    return chosen(study, model, lack_of(model))
+    asked = study.methods.surrogate
+    if study.methods.structure is not None:
+        study.inferred_options(study.space(model))  # refuses terms that are none
+    if asked == "auto" or asked == "projected":
+        return chosen(study, model, lack_of(model))
+    return SurrogateChoice(asked, "as methods.surrogate asks")
 
 
 def chosen(study: Study, model: HighFidelityModel, lack: str | None) -> SurrogateChoice:
@@ -67,7 +75,7 @@ def chosen(study: Study, model: HighFidelityModel, lack: str | None) -> Surrogat
     return SurrogateChoice("interpolated", f"because model {model.name} {lack}")
 
 
-def indicates_by_residual(study: Study, model: HighFidelityModel, kind: SurrogateKind) -> bool:
+def indicates_by_residual(study: Study, model: HighFidelityModel, kind: str) -> bool:
     """Whether the error of an interpolated field is indicated by the residual of the model's equations."""
     wanted = kind == "interpolated" and study.methods.indicator != "deviation"
     return wanted and lack_of_residual(model) is None

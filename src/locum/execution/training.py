@@ -12,6 +12,7 @@ import numpy as np
 from locum.errors import CheckedSurrogate, Truth, calibrate, domain_of
 from locum.exceptions import FitError, ModelError
 from locum.execution.candidate import Candidate
+from locum.execution.inferring import Made, best, infer, interpolated_statistics
 from locum.execution.projecting import project, projection_statistics
 from locum.execution.sampling import calibration_samples, require_enough, training_samples
 from locum.execution.surrogate_choice import indicates_by_residual
@@ -26,7 +27,6 @@ from locum.surrogates import (
     FieldData,
     InterpolatedSurrogate,
     Surrogate,
-    Trained,
     TrainingData,
     train_interpolated,
 )
@@ -39,13 +39,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, eq=False)
 class Fitted:
     """A surrogate that is not calibrated yet, statistics of its training by field, the samples that trained
-    it, and the seconds that it took.
+    it, the seconds that it took, and what it was compared with, if with anything.
     """
 
     surrogate: Surrogate
     statistics: Mapping[str, Any]
     samples: tuple[str, ...]
     seconds: float
+    comparison: Mapping[str, Any] | None = None
 
 
 def fit(work: Workspace, held_back: Collection[str] = ()) -> Fitted:
@@ -62,17 +63,30 @@ def fit(work: Workspace, held_back: Collection[str] = ()) -> Fitted:
     require_enough(work, held_back)
     started = time.perf_counter()
     training = training_samples(work, held_back)
-    fitted = _projected if work.choice.kind == "projected" else _interpolated
-    surrogate, statistics = fitted(work, training)
-    return Fitted(surrogate, statistics, _identities(training), time.perf_counter() - started)
+    made = _made(work, training)
+    seconds = time.perf_counter() - started
+    return Fitted(made.surrogate, made.statistics, _identities(training), seconds, made.comparison)
 
 
-def _interpolated(work: Workspace, training: Sequence[SampleRecord]) -> tuple[Surrogate, dict[str, Any]]:
+def _made(work: Workspace, training: Sequence[SampleRecord]) -> Made:
+    """The surrogate of the kind that the study gets."""
+    kind = work.choice.kind
+    if kind == "projected":
+        projected = projected_on(work, training)
+        return Made(projected, projection_statistics(projected))
     data = training_data(work, training)
+    if kind == "interpolated":
+        return _interpolated(work, data)
+    if kind == "best":
+        return best(work.study, work.space, data, _previous(work))
+    return infer(work.study, work.space, data)
+
+
+def _interpolated(work: Workspace, data: TrainingData) -> Made:
     trained = train_interpolated(data, work.study.interpolated_options(), start=_previous(work))
-    statistics = _statistics(trained)
+    made = Made(trained.surrogate, interpolated_statistics(trained.statistics))
     if not indicates_by_residual(work.study, work.model, work.choice.kind):
-        return trained.surrogate, statistics
+        return made
     try:
         problem = cast("AffineProblem", work.problem)  # the model is steady
         field = problem.field
@@ -81,14 +95,9 @@ def _interpolated(work: Workspace, training: Sequence[SampleRecord]) -> tuple[Su
         if work.study.methods.indicator == "residual":
             raise
         work.progress.say(f"errors are indicated by the deviation of the regression: {error}")
-        return trained.surrogate, statistics
-    statistics[field]["indicator"] = "residual"
-    return trained.surrogate.with_residual(field, indicator), statistics
-
-
-def _projected(work: Workspace, training: Sequence[SampleRecord]) -> tuple[Surrogate, dict[str, Any]]:
-    surrogate = projected_on(work, training)
-    return surrogate, projection_statistics(surrogate)
+        return made
+    made.statistics[field]["indicator"] = "residual"
+    return Made(trained.surrogate.with_residual(field, indicator), made.statistics)
 
 
 def projected_on(work: Workspace, records: Sequence[SampleRecord]) -> EquationSurrogate:
@@ -143,6 +152,7 @@ def train(work: Workspace, held_back: Collection[str] = (), fitted: Fitted | Non
         "calibration": len(calibration),
         "seed": work.study.seed,
         "statistics": dict(fitted.statistics),
+        "comparison": fitted.comparison,
     }
     checked = checked_surrogate(work, fitted.surrogate, calibration, manifest)
     seconds = {"training": fitted.seconds + time.perf_counter() - started}
@@ -241,17 +251,3 @@ def _previous(work: Workspace) -> InterpolatedSurrogate | None:
             surrogate = Candidate.load(version).checked.surrogate
             return surrogate if isinstance(surrogate, InterpolatedSurrogate) else None
     return None
-
-
-def _statistics(trained: Trained) -> dict[str, Any]:
-    return {
-        name: {
-            "rank": field.rank,
-            "method": field.method,
-            "truncation_error": field.truncation_error,
-            "singular_values": field.singular_values.tolist(),
-            "outcome": field.outcome,
-            "indicator": "deviation",
-        }
-        for name, field in trained.statistics.fields.items()
-    }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +16,7 @@ from locum.execution.candidate import Candidate
 from locum.execution.sampling import calibration_samples, training_samples
 from locum.execution.training import training_data, truth_of
 from locum.execution.workspace import Workspace
-from locum.reports.way import BlackBox, BlackBoxOutput, Way
+from locum.reports.way import BlackBox, BlackBoxOutput, Compared, Way
 from locum.surrogates import EquationSurrogate, InterpolatedSurrogate, train_interpolated
 
 _SIZES = 4  # surrogates that are trained: the trend needs three or more
@@ -27,8 +29,23 @@ def way_of(work: Workspace, candidate: Candidate) -> Way:
     if isinstance(surrogate, EquationSurrogate):
         used = Way("projected", choice.reason, black_box(work, candidate))
     else:
-        used = Way("interpolated", choice.reason)
-    return used if used.kind == choice.kind else replace(used, reason="as the study asked when it was made")
+        compared = _compared(candidate.version.manifest.get("comparison"))
+        used = Way(surrogate.kind, choice.reason, compared=compared)
+    asked = {"best": ("interpolated", "inferred", "hybrid"), "hybrid": ("inferred", "hybrid")}
+    if used.kind in asked.get(choice.kind, (choice.kind,)):
+        return used
+    return replace(used, reason="as the study asked when it was made")
+
+
+def _compared(comparison: Mapping[str, Any] | None) -> tuple[Compared, ...]:
+    """What a manifest says of the kinds that were compared."""
+    if comparison is None:
+        return ()
+    chosen = comparison["chosen"]
+    return tuple(
+        Compared(each["kind"], each["errors"], each["remark"], each["kind"] == chosen)
+        for each in comparison["contenders"]
+    )
 
 
 def black_box(work: Workspace, candidate: Candidate) -> BlackBox | None:

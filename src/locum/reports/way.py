@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locum.adaptivity import Extrapolation
 from locum.reports.html import Content, Markup, element, join, missing, paragraph, section, table
 from locum.reports.wording import count, error_size, significant
-from locum.surrogates import SurrogateKind
 
 if TYPE_CHECKING:
     from locum.reports.content import Cost, Report
@@ -60,12 +59,38 @@ class BlackBox:
 
 
 @dataclass(frozen=True)
-class Way:
-    """The kind of surrogate, why it was taken, and what it saved where the equations were used."""
+class Compared:
+    """One kind of surrogate of a black box in the comparison that chose one.
 
-    kind: SurrogateKind
+    Parameters
+    ----------
+    kind
+        Of the surrogate.
+    errors
+        Field to the root mean square of relative errors at training simulations, each predicted without it;
+        None where a prediction is not a number, and no field where there is no such surrogate.
+    remark
+        How it was made, or why there is none.
+    chosen
+        Whether it is the one that answers.
+    """
+
+    kind: str
+    errors: Mapping[str, float | None]
+    remark: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Way:
+    """The kind of surrogate, why it was taken, what it saved where the model's equations were used, and what
+    it was compared with where a black box has several.
+    """
+
+    kind: str
     reason: str
     black_box: BlackBox | None = None
+    compared: tuple[Compared, ...] = ()
 
 
 def used(report: Report) -> Markup:
@@ -80,7 +105,34 @@ def used(report: Report) -> Markup:
         parts += [_both_ways(report, way.black_box), paragraph(_extrapolated(way.black_box))]
     elif way.kind == "projected":
         parts.append(paragraph("Too few simulations are done to compare with the black-box way."))
+    if way.compared:
+        parts.append(_comparison(way.compared))
     return section("way", title, how, *parts)
+
+
+def _comparison(compared: Sequence[Compared]) -> Markup:
+    """The kinds beside each other, field by field."""
+    fields = list(dict.fromkeys(name for each in compared for name in each.errors))
+    rows: list[list[Content]] = [
+        [
+            f"{each.kind}{', chosen' if each.chosen else ''}",
+            *(_typical(each.errors.get(name)) for name in fields),
+            each.remark,
+        ]
+        for each in compared
+    ]
+    return table(
+        ["surrogate", *fields, "how"],
+        rows,
+        numbers=tuple(range(1, len(fields) + 1)),
+        caption="Root mean square of the relative errors of training simulations, each predicted without it: "
+        "by leave-one-out of the Gaussian processes, in folds of inferred equations. No simulation was spent "
+        "on the comparison.",
+    )
+
+
+def _typical(error: float | None) -> str:
+    return "–" if error is None else error_size(error, relative=True, unit="")
 
 
 def _spent(cost: Cost | None) -> str:

@@ -248,17 +248,34 @@ class Design(Section):
     projected surrogate it takes one for each worker."""
 
 
+class StructureSection(Section):
+    """How the parameters enter the model's equations: expressions of them, such as cos(angle)."""
+
+    matrix: list[str] = []
+    """Terms of the operator on the state. Left out, all terms are found by cross-validation."""
+    load: list[str] = ["1"]
+    """Terms of the right-hand side; of a transient field they may hold the time."""
+    products: list[str] = []
+    """Terms of an operator on products of the state with itself; transient fields only."""
+    terms: list[str] = []
+    """More terms to search among, where none are declared; steady fields only."""
+
+
 class Methods(Section):
     """How things are done; all of it may be left to auto."""
 
-    surrogate: Literal["auto", "interpolated", "projected"] = "auto"
+    surrogate: Literal["auto", "interpolated", "projected", "inferred", "hybrid", "best"] = "auto"
     """interpolated: reduced basis and regression, from snapshots alone. projected: the model's own equations
-    on a reduced basis, with error bounds; for models that hand over their operators. auto is projected where
-    the model allows it, and interpolated otherwise; the report says which, and why."""
+    on a reduced basis, with error bounds; for models that hand over their operators. inferred: equations
+    found in snapshots; hybrid: with Gaussian processes on what those leave, where they help. best:
+    interpolated, inferred or hybrid, in every round the one with the least cross-validated error. auto is
+    projected where the model allows it, and interpolated otherwise; the report says which, and why."""
     indicator: Literal["auto", "deviation", "residual"] = "auto"
     """What indicates the error of an interpolated field before it is calibrated. deviation: what the
     regression says of itself. residual: what the model's equations say of the answer, for steady models that
     hand over their operators and an inner product. auto is residual where it can be had."""
+    structure: StructureSection | None = None
+    """How the parameters enter the equations that are inferred; left out, it is found."""
     reduction: Reduction = Reduction()
     regression: Regression = Regression()
     calibration: Calibration = Calibration()

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -30,7 +30,7 @@ from locum.study.values import Seed
 if TYPE_CHECKING:
     from locum.errors import Tolerance
     from locum.highfidelity import HighFidelityModel
-    from locum.surrogates import InterpolatedOptions, SurrogateKind
+    from locum.surrogates import InferredOptions, InterpolatedOptions
 
 _MOST_CALIBRATION = 100
 _LEAST_DESIGN = 10
@@ -122,13 +122,15 @@ class Study(Section):
         for section in ("accuracy", "methods"):
             for key in without:
                 document[section].pop(key, None)
+        if self.methods.structure is None:
+            del document["methods"]["structure"]  # studies that are older than this key keep their hash
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
     def workers(self, cores: int) -> int:
         """Simulations at the same time."""
         return self.execution.workers or cores
 
-    def resolved(self, dimension: int, cores: int = 1, kind: SurrogateKind = "interpolated") -> Numbers:
+    def resolved(self, dimension: int, cores: int = 1, kind: str = "interpolated") -> Numbers:
         """Resolve the numbers that are ``auto``.
 
         The first design has 5 simulations for each parameter, and at least 10. Calibration takes a third of
@@ -261,6 +263,32 @@ class Study(Section):
             method=reduction.method,
             kernel=self.methods.regression.kernel,
         )
+
+    def inferred_options(self, space: ParameterSpace) -> InferredOptions:
+        """Options of the inferred surrogate.
+
+        Raises
+        ------
+        StudyError
+            A term that is no expression of the parameters.
+        """
+        from locum.surrogates import InferredOptions, declared_options
+
+        correction: Literal["auto", "never"] = "never" if self.methods.surrogate == "inferred" else "auto"
+        declared = self.methods.structure
+        if declared is None:
+            return InferredOptions(correction=correction)
+        try:
+            return declared_options(
+                space,
+                matrix=declared.matrix,
+                load=declared.load,
+                products=declared.products,
+                terms=declared.terms,
+                correction=correction,
+            )
+        except ParameterError as error:
+            raise StudyError(f"{self.path}: methods.structure: {error}") from None
 
     def document(self) -> dict[str, Any]:
         """The study as plain values that mean the same wherever they are read: paths are absolute."""

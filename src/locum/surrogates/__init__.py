@@ -1,6 +1,15 @@
 """Surrogates: what answers instead of the high-fidelity model, its predictions and its saved form."""
 
+from locum.surrogates.comparison import Best, Comparison, Contender, train_best
 from locum.surrogates.equations import EquationSurrogate
+from locum.surrogates.inferred import InferredSurrogate
+from locum.surrogates.inferred_training import (
+    InferredOptions,
+    InferredStatistics,
+    InferredTraining,
+    declared_options,
+    train_inferred,
+)
 from locum.surrogates.interpolated import InterpolatedField, InterpolatedSurrogate
 from locum.surrogates.loading import load_surrogate
 from locum.surrogates.prediction import Prediction
@@ -19,12 +28,19 @@ from locum.surrogates.training import (
 )
 
 __all__ = [
+    "Best",
+    "Comparison",
+    "Contender",
     "Description",
     "EquationSurrogate",
     "FieldData",
     "FieldErrors",
     "FieldStatistics",
     "FigureKind",
+    "InferredOptions",
+    "InferredStatistics",
+    "InferredSurrogate",
+    "InferredTraining",
     "InterpolatedField",
     "InterpolatedOptions",
     "InterpolatedSurrogate",
@@ -37,8 +53,11 @@ __all__ = [
     "Trained",
     "TrainingData",
     "TrainingStatistics",
+    "declared_options",
     "load_surrogate",
     "read_saved",
+    "train_best",
+    "train_inferred",
     "train_interpolated",
     "write_saved",
 ]

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from locum.arrays import AnyArray, Array, prefixed, taken
+from locum.arrays import Array, taken
 from locum.parameters import ParameterSpace
 from locum.reduction import FieldBasis, field_basis_from_arrays
 from locum.regression import (
@@ -26,7 +26,7 @@ from locum.regression import (
 )
 from locum.surrogates.prediction import Prediction
 from locum.surrogates.residual_indicator import ResidualIndicator
-from locum.surrogates.saved import Saved, write_saved
+from locum.surrogates.saved import Saved, packed, write_saved
 from locum.surrogates.surrogate import Description, FieldErrors, FigureKind
 
 _BLOCK_NUMBERS = 1 << 19  # coordinates or quantities held at a time beside the answer
@@ -79,8 +79,7 @@ class InterpolatedSurrogate:
         return self.description.space
 
     def _warped(self, values: Array) -> Array:
-        warped = self._space.warp(values)
-        return np.minimum(np.maximum(warped, -_FARTHEST), 1.0 + _FARTHEST)
+        return warped_in_reach(self._space, values)
 
     def predict(self, parameters: Any) -> Prediction:
         """Answer for one or a million parameter sets; nothing is computed before it is asked for."""
@@ -209,14 +208,14 @@ class InterpolatedSurrogate:
         content: dict[str, Any] = {"description": description, "fields": {}, "regression": None}
         for name, field in self.fields.items():
             content["fields"][name] = {
-                "basis": _put(arrays, f"field.{name}.basis.", field.basis.to_arrays()),
-                "regression": _put(arrays, f"field.{name}.regression.", field.regression.to_arrays()),
+                "basis": packed(arrays, f"field.{name}.basis.", field.basis.to_arrays()),
+                "regression": packed(arrays, f"field.{name}.regression.", field.regression.to_arrays()),
             }
             if field.residual is not None:
-                saved = _put(arrays, f"field.{name}.residual.", field.residual.to_arrays())
+                saved = packed(arrays, f"field.{name}.residual.", field.residual.to_arrays())
                 content["fields"][name]["residual"] = saved
         if self.regression is not None:
-            content["regression"] = _put(arrays, "regression.", self.regression.to_arrays())
+            content["regression"] = packed(arrays, "regression.", self.regression.to_arrays())
         write_saved(folder, "surrogate", Saved(self.kind, content, arrays))
 
     @classmethod
@@ -243,6 +242,11 @@ class InterpolatedSurrogate:
         )
 
 
+def warped_in_reach(space: ParameterSpace, values: Array) -> Array:
+    """Values (q, p) warped to the unit cube, and held where a regression still answers a number."""
+    return np.minimum(np.maximum(space.warp(values), -_FARTHEST), 1.0 + _FARTHEST)
+
+
 def _blocks(queries: int, width: int = 8) -> Iterator[slice]:
     """Slices of as many queries as may be held at a time with ``width`` numbers each."""
     rows = max(1, _BLOCK_NUMBERS // max(1, width))
@@ -264,11 +268,3 @@ def _thread_pools() -> Any:
     from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
     return ThreadpoolController()
-
-
-def _put(
-    arrays: dict[str, AnyArray], prefix: str, part: tuple[Mapping[str, AnyArray], dict[str, Any]]
-) -> dict[str, Any]:
-    """Add a part's arrays under a prefix and return its plain values."""
-    arrays |= prefixed(part[0], prefix)
-    return part[1]

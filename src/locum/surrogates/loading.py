@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from locum.exceptions import StorageError
+from locum.surrogates.inferred import InferredSurrogate
 from locum.surrogates.interpolated import InterpolatedSurrogate
 from locum.surrogates.projected import ProjectedSurrogate
 from locum.surrogates.projected_evolution import ProjectedEvolution
@@ -16,6 +17,7 @@ _KINDS: Mapping[str, Callable[[Saved], Surrogate]] = {
     InterpolatedSurrogate.kind: InterpolatedSurrogate.from_saved,
     ProjectedSurrogate.kind: ProjectedSurrogate.from_saved,
     ProjectedEvolution.kind: ProjectedEvolution.from_saved,
+    **dict.fromkeys(InferredSurrogate.kinds, InferredSurrogate.from_saved),
 }
 
 

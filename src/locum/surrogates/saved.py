@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from locum.arrays import AnyArray
+from locum.arrays import AnyArray, prefixed
 from locum.exceptions import StorageError
 
 FORMAT = 1
@@ -102,6 +102,14 @@ def read_saved(folder: Path, name: str) -> Saved:
     if not intact:
         raise _damaged(path, "its content does not match its hash")
     return Saved(str(kind), content, _read_arrays(folder / f"{name}.npz", expected))
+
+
+def packed(
+    arrays: dict[str, AnyArray], prefix: str, part: tuple[Mapping[str, AnyArray], dict[str, Any]]
+) -> dict[str, Any]:
+    """Add the arrays of a part under a prefix, and return its plain values."""
+    arrays |= prefixed(part[0], prefix)
+    return part[1]
 
 
 def _read_document(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What every surrogate is, whatever its kind: interpolated today; projected, neural and inferred ones follow.
+"""What every surrogate is, whatever its kind: interpolated, projected, inferred or hybrid.
 
 A surrogate is frozen and carries its own transforms: parameter values in the user's units go in. One
 conditioned on new data is a new surrogate. It says nothing about its error beyond a raw *indicator*, a number
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 # ``bound``: proved; ``estimate``: asymptotically right; ``indicator``: correlated, to be calibrated
 FigureKind = Literal["bound", "estimate", "indicator"]
 
-# ``interpolated``: from snapshots alone; ``projected``: from the model's own equations
-SurrogateKind = Literal["interpolated", "projected"]
+# ``interpolated``: from snapshots alone; ``projected``: from the model's own equations; ``inferred``: from
+# equations found in snapshots; ``hybrid``: with Gaussian processes on what those leave
+SurrogateKind = Literal["interpolated", "projected", "inferred", "hybrid"]
 
 
 @dataclass(frozen=True, eq=False)

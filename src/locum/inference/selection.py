@@ -1,0 +1,211 @@
+"""How many coordinates, how much regularisation, symmetric or not: by K-fold error of predicted fields.
+
+The residual of the least squares says little of the fields: a model may fit its equations and be nearly
+singular between the samples. So every choice is made by the errors of fields that did not train, and the
+chosen model is swept over the parameter space: one whose matrix comes near to singular where no simulation
+has shown that it does is refused, and the next best is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from locum.arrays import AnyArray, Array
+from locum.exceptions import FitError
+from locum.inference.folds import (
+    FEW,
+    Fold,
+    make_folds,
+    principal_vectors,
+    ranks_to_try,
+    relative_errors,
+    root_mean_square,
+)
+from locum.inference.least_squares import AffineData, Gauge, fit_operators
+from locum.inference.operators import InferredOperators
+
+STRENGTHS = (1e-1, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5, 1e-6, 1e-8, 1e-10, 1e-12)
+TAILS = tuple(10.0 ** (-k / 2) for k in range(2, 26))  # projection errors of the ranks that are tried
+SAFE_SHARE = 0.02  # smallest singular value in the sweep over that at the training points
+_HOPELESS = 1.5  # times the error of the best gauge: larger ranks are not tried with this one
+_PATIENCE = (4, 2)  # ranks without progress after which no larger one is tried: of few simulations, of many
+_MOST_REFUSED = 8  # unsafe fits after which the search ends
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """Simulations as operator inference sees them.
+
+    Parameters
+    ----------
+    theta, phi
+        Coefficients (N, Q) and (N, P).
+    coordinates
+        Of the snapshots in a basis wide enough for all, shape (N, r).
+    sweep
+        Coefficients theta at points of the whole parameter space, shape (s, Q).
+    """
+
+    theta: Array
+    phi: Array
+    coordinates: Array
+    sweep: Array
+
+    def reduced(self, rows: AnyArray, basis: Array) -> AffineData:
+        """Some of the simulations in a reduced basis (n, r)."""
+        return AffineData(self.theta[rows], self.phi[rows], self.coordinates[rows] @ basis.T)
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """One way to fit, and its K-fold errors.
+
+    Parameters
+    ----------
+    gauge
+        Which combination of matrices is the identity, and whether they are symmetric.
+    rank
+        Number of coordinates, n.
+    strength
+        Of the Tikhonov term.
+    predicted
+        Each field as predicted without it, in wide coordinates, shape (N, r).
+    errors
+        Their relative errors, shape (N,).
+    folds
+        Basis (n, r) and operators of each fold.
+    """
+
+    gauge: Gauge
+    rank: int
+    strength: float
+    predicted: Array
+    errors: Array
+    folds: tuple[tuple[Array, InferredOperators], ...]
+
+    @property
+    def score(self) -> float:
+        """Root mean square of the errors."""
+        return root_mean_square(self.errors)
+
+
+@dataclass(frozen=True, eq=False)
+class Selected:
+    """The model that was chosen.
+
+    Parameters
+    ----------
+    choice
+        How it was fitted, and its K-fold errors.
+    basis
+        Its reduced basis in wide coordinates, shape (n, r).
+    operators
+        Fitted to all simulations.
+    refused
+        Why better-looking fits were not taken, one sentence each.
+    """
+
+    choice: Choice
+    basis: Array
+    operators: InferredOperators
+    refused: tuple[str, ...] = ()
+
+
+def select(
+    sampled: Sampled, gauges: Sequence[Gauge], *, goal: float = 0.0, folds: Sequence[Fold] | None = None
+) -> Selected:
+    """Choose gauge, rank and strength, and fit to all simulations.
+
+    Parameters
+    ----------
+    sampled
+        The simulations.
+    gauges
+        What to try.
+    goal
+        K-fold error that is good enough: larger ranks are not tried below it.
+    folds
+        As made by :func:`make_folds`, where they are there already.
+
+    Raises
+    ------
+    FitError
+        Every fit is unsafe; the message says why the best one was refused.
+    """
+    folds = make_folds(sampled.coordinates) if folds is None else folds
+    choices = _tried(sampled, gauges, folds, goal)
+    choices = sorted((each for each in choices if np.isfinite(each.score)), key=lambda each: each.score)
+    basis = principal_vectors(sampled.coordinates)
+    refused: list[str] = []
+    everything = np.arange(len(sampled.coordinates))
+    for choice in choices[:_MOST_REFUSED]:
+        data = sampled.reduced(everything, basis[: choice.rank])
+        (operators,) = fit_operators(data, choice.gauge, [choice.strength])
+        reason = unsafe(operators, sampled, choice.gauge)
+        if reason is None:
+            return Selected(choice, basis[: choice.rank], operators, tuple(refused))
+        refused.append(f"rank {choice.rank}, strength {choice.strength:g}: {reason}")
+    why = refused[0] if refused else "no fit predicts finite fields"
+    raise FitError(
+        f"operator inference: no safe fit of this structure ({why}); add simulations, or declare another"
+    )
+
+
+def unsafe(operators: InferredOperators, sampled: Sampled, gauge: Gauge) -> str | None:
+    """Why a fit is refused after a sweep over the parameter space; None where it is safe."""
+    known, _ = operators.singular_values(sampled.theta)
+    swept, _ = operators.singular_values(sampled.sweep)
+    if not swept.min(initial=np.inf) > SAFE_SHARE * known.min():
+        return (
+            f"its matrix comes near to singular between the simulations (smallest singular value "
+            f"{swept.min():.1e}, at the simulations {known.min():.1e})"
+        )
+    if gauge.symmetric and (operators.smallest_eigenvalues(sampled.theta) > 0.0).all():
+        lowest = float(operators.smallest_eigenvalues(sampled.sweep).min(initial=np.inf))
+        if lowest <= 0.0:
+            return f"it is positive definite at the simulations but not between them ({lowest:.1e})"
+    return None
+
+
+def _tried(sampled: Sampled, gauges: Sequence[Gauge], folds: Sequence[Fold], goal: float) -> list[Choice]:
+    """The two best strengths of every rank and gauge that was tried."""
+    limit = min(min(len(fold.basis) for fold in folds), len(sampled.coordinates) - 1)
+    found: list[Choice] = []
+    best, since = np.inf, 0
+    patience = _PATIENCE[len(sampled.coordinates) > FEW]
+    for step, rank in enumerate(ranks_to_try(sampled.coordinates, limit, TAILS)):
+        choices = {
+            gauge: sorted(evaluated(sampled, gauge, folds, rank, STRENGTHS), key=lambda each: each.score)
+            for gauge in gauges
+        }
+        found += [choice for tried in choices.values() for choice in tried[:2]]
+        here = min(tried[0].score for tried in choices.values())
+        if step:  # with a few coordinates all are alike
+            gauges = [gauge for gauge in gauges if choices[gauge][0].score <= _HOPELESS * here]
+        since = 0 if here < 0.98 * best else since + 1
+        best = min(best, here)
+        if best <= goal or since >= patience or not gauges:
+            break
+    return found
+
+
+def evaluated(
+    sampled: Sampled, gauge: Gauge, folds: Sequence[Fold], rank: int, strengths: Sequence[float]
+) -> list[Choice]:
+    """K-fold predictions with one rank, for each strength."""
+    predicted = np.full((len(strengths), *sampled.coordinates.shape), np.nan)
+    models: list[list[tuple[Array, InferredOperators]]] = [[] for _ in strengths]
+    for fold in folds:
+        basis = fold.basis[:rank]
+        fitted = fit_operators(sampled.reduced(fold.training, basis), gauge, strengths)
+        for index, operators in enumerate(fitted):
+            answers = operators.solve(sampled.theta[fold.tested], sampled.phi[fold.tested])
+            predicted[index, fold.tested] = answers @ basis
+            models[index].append((basis, operators))
+    return [
+        Choice(gauge, rank, strength, fields, relative_errors(fields, sampled.coordinates), tuple(parts))
+        for strength, fields, parts in zip(strengths, predicted, models, strict=True)
+    ]

@@ -1,0 +1,379 @@
+"""Train an inferred surrogate: one pass over the snapshots, then equations, corrections and functionals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from locum.arrays import Array
+from locum.exceptions import FitError, ParameterError
+from locum.inference.evolution import EvolutionTerms
+from locum.inference.evolution_model import EvolutionModel
+from locum.inference.folds import field_norms, make_folds, root_mean_square
+from locum.inference.steady import SteadyModel, infer_steady, truncation_errors
+from locum.inference.structure import Structure
+from locum.inference.transient import Trajectories, infer_transient
+from locum.parameters import ParameterSpace
+from locum.parameters.expressions import Expressions
+from locum.reduction import CompressedEnsemble, FieldBasis, SteadyBasis, TransientBasis, compressed_ensemble
+from locum.reduction.transient import trapezoid_weights
+from locum.regression import CoordinatePredictor, QuantityPredictor, fit_coordinates, fit_quantities
+from locum.surrogates.inferred import Functional, InferredField, InferredSurrogate
+from locum.surrogates.training import TrainingData
+
+_WIDE_SHARE = 1e-3  # of the tolerance: what the basis that everything is done in leaves out
+_FINEST = 1e-13
+_GOAL_SHARE = 0.1  # of the tolerance: a K-fold error that needs no better fit
+_HELPS = 0.8  # a correction must take the K-fold error below this part of it
+_STEP = 0.05  # of a warped parameter's range, for the change of the field
+_PROBES = 64
+_FLOOR = 1e-3  # share of the largest change that every parameter is taken to make
+
+
+@dataclass(frozen=True)
+class InferredOptions:
+    """How an inferred surrogate is trained.
+
+    Parameters
+    ----------
+    structure
+        How the parameters enter the equations of steady fields; found where it is left out.
+    evolution
+        How parameters and time enter those of transient fields; of a few families the best where left out.
+    terms
+        More expressions of the parameters to search among.
+    correction
+        ``auto``: Gaussian processes on what the equations leave, where cross-validation says that they help;
+        ``never``.
+    """
+
+    structure: Structure | None = None
+    evolution: EvolutionTerms | None = None
+    terms: tuple[str, ...] = ()
+    correction: Literal["auto", "never"] = "auto"
+
+
+def declared_options(
+    space: ParameterSpace,
+    *,
+    matrix: Sequence[str],
+    load: Sequence[str],
+    products: Sequence[str] = (),
+    terms: Sequence[str] = (),
+    correction: Literal["auto", "never"] = "auto",
+) -> InferredOptions:
+    """Options of a structure as a study declares it, for steady and for transient fields.
+
+    Parameters
+    ----------
+    space
+        The parameters.
+    matrix, load, products
+        Terms of the operator on the state, of the right-hand side, and of that on products of the state;
+        without the first the structure is found.
+    terms
+        More expressions to search among.
+    correction
+        As in :class:`InferredOptions`.
+
+    Raises
+    ------
+    ParameterError
+        A text that is no expression of the parameters, or other terms without those of the matrix.
+    """
+    Expressions(space.names, tuple(terms))
+    if not matrix:
+        if products:
+            raise ParameterError("products are declared without terms of the matrix; declare both")
+        return InferredOptions(terms=tuple(terms), correction=correction)
+    evolution = EvolutionTerms(space.names, tuple(matrix), tuple(load), tuple(products), ("1", *space.names))
+    return InferredOptions(Structure(tuple(matrix), tuple(load)), evolution, tuple(terms), correction)
+
+
+@dataclass(frozen=True, eq=False)
+class InferredStatistics:
+    """How the training of one field went.
+
+    Parameters
+    ----------
+    structure
+        As declared or found, in words.
+    rank
+        Number of coordinates.
+    symmetric
+        Whether the operators are.
+    strength
+        Of the Tikhonov term.
+    truncation_error
+        Relative root-mean-square error that the basis leaves on the training samples.
+    errors
+        Relative error of each training sample as predicted without it by the equations, shape (s,).
+    corrected
+        The same with the correction, where there is one.
+    refused
+        Fits that looked better and were unsafe, one sentence each.
+    """
+
+    structure: str
+    rank: int
+    symmetric: bool
+    strength: float
+    truncation_error: float
+    errors: Array
+    corrected: Array | None
+    refused: tuple[str, ...]
+
+
+class InferredTraining(NamedTuple):
+    """A trained surrogate, and how the training of each field went."""
+
+    surrogate: InferredSurrogate
+    statistics: Mapping[str, InferredStatistics]
+
+
+class _Trained(NamedTuple):
+    field: InferredField
+    statistics: InferredStatistics
+    coordinates: Array  # of the snapshots in the field's basis (s, n)
+    predicted: Array  # the same as predicted without each
+
+
+class _Equations(NamedTuple):
+    """What was inferred of a field, steady or transient."""
+
+    model: SteadyModel | EvolutionModel
+    basis: FieldBasis
+    coordinates: Array  # of the snapshots in that basis (s, n)
+    predicted: Array  # the same as predicted without each
+    errors: Array  # relative errors of those predictions (s,)
+    left: Array  # relative projection errors of the snapshots (s,)
+    norms: Array  # of the snapshots (s,)
+    statistics: InferredStatistics
+
+
+def train_inferred(
+    data: TrainingData, options: InferredOptions, regression: QuantityPredictor | None = None
+) -> InferredTraining:
+    """Train on n simulations.
+
+    Parameters
+    ----------
+    data
+        The simulations.
+    options
+        How.
+    regression
+        Of the quantities of interest, where it was fitted already.
+
+    Raises
+    ------
+    FitError
+        Too few simulations, a declared structure that is wrong, or no fit that is safe.
+    """
+    trained = {name: _train_field(data, name, options) for name in data.description.fields}
+    regression, functionals = _quantities(data, trained, regression)
+    surrogate = InferredSurrogate(
+        data.description,
+        {name: part.field for name, part in trained.items()},
+        regression,
+        functionals,
+        data.values,
+    )
+    return InferredTraining(surrogate, {name: part.statistics for name, part in trained.items()})
+
+
+def _train_field(data: TrainingData, name: str, options: InferredOptions) -> _Trained:
+    transient = "time" in data.description.fields[name].dimensions
+    found = (_transient if transient else _steady)(data, name, options)
+    space, statistics, predicted = data.description.space, found.statistics, found.predicted
+    correction = None
+    wanted = options.correction == "auto"
+    if wanted and root_mean_square(found.errors) > _GOAL_SHARE * data.fields[name].tolerance:
+        correction, corrected = _correction(space.warp(data.values), found)
+        if correction is not None:
+            predicted = found.coordinates - correction.leave_one_out()[0]
+            statistics = replace(statistics, corrected=corrected)
+    field = InferredField(
+        found.basis,
+        found.model,
+        correction,
+        relative_changes(found.model, space),
+        _surprise(found.errors, found.model.spread(data.values)),
+    )
+    return _Trained(field, statistics, found.coordinates, predicted)
+
+
+def _steady(data: TrainingData, name: str, options: InferredOptions) -> _Equations:
+    ensemble = _ensemble(data, name)
+    wide = ensemble.basis()
+    assert isinstance(wide, SteadyBasis)
+    coordinates = ensemble.coordinates(wide)
+    found = infer_steady(
+        data.description.space,
+        data.values,
+        coordinates,
+        structure=options.structure,
+        terms=options.terms,
+        goal=_GOAL_SHARE * data.fields[name].tolerance,
+    )
+    choice, left = found.selected.choice, truncation_errors(coordinates, found.basis)
+    basis = replace(
+        wide,
+        vectors=found.basis @ wide.vectors,
+        truncation_error=max(root_mean_square(left), wide.truncation_error),
+    )
+    statistics = InferredStatistics(
+        str(found.model.structure),
+        choice.rank,
+        choice.gauge.symmetric,
+        choice.strength,
+        root_mean_square(left),
+        found.errors,
+        None,
+        found.selected.refused,
+    )
+    turned = found.basis.T
+    return _Equations(
+        found.model,
+        basis,
+        coordinates @ turned,
+        found.predicted @ turned,
+        found.errors,
+        left,
+        field_norms(coordinates),
+        statistics,
+    )
+
+
+def _transient(data: TrainingData, name: str, options: InferredOptions) -> _Equations:
+    ensemble = _ensemble(data, name)
+    wide = ensemble.basis()
+    assert isinstance(wide, TransientBasis)
+    whole = ensemble.coordinates(wide)
+    trajectories = np.tensordot(whole, wide.time_functions, axes=1)
+    known = Trajectories(data.values, trajectories, wide.times, trapezoid_weights(wide.times))
+    goal = _GOAL_SHARE * data.fields[name].tolerance
+    found = infer_transient(data.description.space, known, terms=options.evolution, goal=goal)
+    coordinates = found.model.projected(trajectories @ found.basis.T)
+    norms = field_norms(whole)
+    beyond = np.linalg.norm(whole, axis=1) ** 2 - np.linalg.norm(coordinates, axis=1) ** 2
+    left = np.sqrt(np.maximum(beyond, 0.0)) / norms
+    basis = replace(
+        wide,
+        space_vectors=found.basis @ wide.space_vectors,
+        time_functions=found.model.functions,
+        truncation_error=max(root_mean_square(left), wide.truncation_error),
+    )
+    choice = found.choice
+    statistics = InferredStatistics(
+        str(choice.terms),
+        choice.rank,
+        False,
+        choice.strength.linear,
+        root_mean_square(left),
+        choice.errors,
+        None,
+        found.refused,
+    )
+    predicted = found.model.projected(choice.predicted @ found.basis.T)
+    return _Equations(found.model, basis, coordinates, predicted, choice.errors, left, norms, statistics)
+
+
+def _ensemble(data: TrainingData, name: str) -> CompressedEnsemble:
+    """All snapshots in a basis that holds them far better than asked."""
+    description, field = data.description.fields[name], data.fields[name]
+    return compressed_ensemble(
+        field.blocks,
+        shape=description.shape,
+        times=data.description.times if "time" in description.dimensions else None,
+        inner_product=field.inner_product,
+        rtol=max(_WIDE_SHARE * field.tolerance, _FINEST),
+    )
+
+
+def _correction(warped: Array, found: _Equations) -> tuple[CoordinatePredictor | None, Array | None]:
+    """Gaussian processes on what each simulation's field has beyond its prediction without it, if they help.
+
+    Residuals of the fit itself would be too small: an over-fitted model has none.
+    """
+    missed = found.coordinates - found.predicted
+    if not np.isfinite(missed).all():
+        return None, None
+    try:
+        correction = fit_coordinates(warped, missed).value
+    except FitError:
+        return None, None
+    remaining = np.linalg.norm(correction.leave_one_out()[0], axis=1) / found.norms
+    errors = np.hypot(remaining, found.left)
+    if root_mean_square(errors) < _HELPS * root_mean_square(found.errors):
+        return correction, errors
+    return None, None
+
+
+def relative_changes(model: SteadyModel | EvolutionModel, space: ParameterSpace) -> Array:
+    """Relative change of a field over each warped parameter's range, root mean square, shape (p,)."""
+    centres = np.random.default_rng(0).uniform(_STEP, 1.0 - _STEP, (_PROBES, space.dimension))
+    norms = field_norms(model.coordinates(space.unwarp(centres)))
+    changes = np.empty(space.dimension)
+    for j in range(space.dimension):
+        step = _STEP * np.eye(space.dimension)[j]
+        ends = [model.coordinates(space.unwarp(centres + sign * step)) for sign in (1.0, -1.0)]
+        relative = np.linalg.norm(ends[0] - ends[1], axis=1) / (2.0 * _STEP * norms)
+        changes[j] = root_mean_square(relative[np.isfinite(relative)]) if np.isfinite(relative).any() else 1.0
+    return np.asarray(np.maximum(changes, max(_FLOOR * changes.max(), np.finfo(np.float64).tiny)))
+
+
+def _surprise(errors: Array, spread: Array) -> Array:
+    """Errors over the spread there, scaled so that one is as expected."""
+    floor = 0.1 * float(np.median(spread)) + np.finfo(np.float64).tiny
+    ratio = np.where(np.isfinite(errors), errors, 1.0) / np.maximum(spread, floor)
+    return np.asarray(ratio / max(root_mean_square(ratio), np.finfo(np.float64).tiny))
+
+
+def _quantities(
+    data: TrainingData, trained: Mapping[str, _Trained], regression: QuantityPredictor | None
+) -> tuple[QuantityPredictor | None, dict[str, Functional]]:
+    """Gaussian processes of all quantities, and the linear functionals of those that are better so."""
+    names = tuple(data.description.quantities)
+    if not names:
+        return None, {}
+    columns = np.stack([data.quantities[name] for name in names], axis=1)
+    regression = regression or fit_quantities(data.description.space.warp(data.values), columns)
+    left = regression.leave_one_out()[0]
+    functionals = {}
+    for j, name in enumerate(names):
+        best = float(np.mean(left[:, j] ** 2))
+        for field, part in trained.items():
+            functional, error = _functional(field, part, columns[:, j])
+            if error < best:
+                functionals[name], best = functional, error
+    return regression, functionals
+
+
+def _functional(field: str, part: _Trained, values: Array) -> tuple[Functional, float]:
+    """Least squares of a quantity on the coordinates, and the mean square K-fold error of its predictions."""
+    misfits, errors = np.empty(len(values)), np.empty(len(values))
+    for fold in make_folds(part.coordinates):
+        weights, constant = _linear(part.coordinates[fold.training], values[fold.training])
+        rows = fold.tested
+        misfits[rows] = part.coordinates[rows] @ weights + constant - values[rows]
+        errors[rows] = part.predicted[rows] @ weights + constant - values[rows]
+    weights, constant = _linear(part.coordinates, values)
+    misfit = root_mean_square(misfits)
+    return Functional(field, weights, constant, misfit), float(np.mean(errors**2))
+
+
+def _linear(coordinates: Array, values: Array) -> tuple[Array, float]:
+    """Weights (n,) and constant of the least relative misfit; of the smallest ones where many fit."""
+    rows = np.concatenate([coordinates, np.full((len(values), 1), np.median(np.abs(values)))], axis=1)
+    scales = field_norms(coordinates)
+    found = np.linalg.lstsq(rows / scales[:, None], values / scales, rcond=1e-12)[0]
+    return np.asarray(found[:-1]), float(found[-1] * np.median(np.abs(values)))
+
+
+def fold_errors(statistics: InferredStatistics) -> Array:
+    """Relative K-fold errors (s,) of a field, correction included."""
+    return statistics.errors if statistics.corrected is None else statistics.corrected

@@ -1,0 +1,102 @@
+"""Transient fields: the right terms are found, unstable fits refused, the spread grows with the error."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from locum.exceptions import FitError
+from locum.inference.evolution import EvolutionOperators, EvolutionTerms
+from locum.inference.evolution_model import EvolutionModel
+from locum.inference.transient import Trajectories, infer_transient, unstable
+from locum.parameters import Parameter, ParameterSpace, sobol_design
+from locum.reduction.transient import trapezoid_weights
+
+SPACE = ParameterSpace((Parameter("a", 0.5, 2.0), Parameter("b", 0.5, 2.0)))
+TIMES = np.linspace(0.0, 1.0, 16)
+TERMS = EvolutionTerms(("a", "b"), ("1", "a"), ("b",))
+
+
+def heat(values, quadratic=0.0):
+    """Conduction along a rod of eight nodes, conductivity 1 + a, source b, perhaps loss like the square."""
+    stiffness = 2.0 * np.eye(8) - np.eye(8, k=1) - np.eye(8, k=-1)
+    terms = EvolutionTerms(("a", "b"), ("1", "a"), ("b",), ("1",))
+    square = np.zeros((1, 8, 36))
+    rows, columns = np.triu_indices(8)
+    square[0, rows[rows == columns], np.flatnonzero(rows == columns)] = -quadratic
+    model = EvolutionOperators(
+        terms,
+        1.0,
+        -2.0 * np.stack([stiffness, stiffness]),
+        square,
+        np.linspace(1.0, 4.0, 8)[None],
+        np.zeros((1, 8)),
+    )
+    return model.integrate(values, TIMES)
+
+
+def data_of(count, quadratic=0.0):
+    values = sobol_design(SPACE, count, np.random.default_rng(0))
+    return Trajectories(values, heat(values, quadratic), TIMES, trapezoid_weights(TIMES))
+
+
+@pytest.fixture(scope="module")
+def found():
+    return infer_transient(SPACE, data_of(16), goal=1e-9)
+
+
+def fields(found, values):
+    """Predicted states in the nodes."""
+    trajectories = np.tensordot(found.model.coordinates(values), found.model.functions, axes=1)
+    return trajectories @ found.basis
+
+
+def test_linear_heat_conduction_is_found_and_exact(found):
+    terms = found.model.structure
+    assert not terms.quadratic and set(terms.linear) >= {"1", "a"}
+    values = SPACE.sample(50, np.random.default_rng(1))
+    truth = heat(values)
+    assert np.abs(fields(found, values) - truth).max() < 1e-6 * np.abs(truth).max()
+    assert found.choice.implicitness == 1.0
+
+
+def test_a_quadratic_loss_needs_its_term():
+    data, values = data_of(16, quadratic=3.0), SPACE.sample(50, np.random.default_rng(1))
+    truth = heat(values, 3.0)
+    errors = {}
+    for quadratic in ((), ("1",)):
+        terms = EvolutionTerms(("a", "b"), ("1", "a"), ("b",), quadratic)
+        errors[quadratic] = np.abs(
+            fields(infer_transient(SPACE, data, terms=terms, goal=1e-3), values) - truth
+        ).max()
+    assert errors[("1",)] < 1e-2 * np.abs(truth).max() < errors[()]
+
+
+def test_the_spread_and_the_saved_form(found):
+    values = SPACE.sample(20, np.random.default_rng(2))
+    arrays, meta = found.model.to_saved()
+    again = EvolutionModel.from_saved(arrays, meta)
+    for ask in (EvolutionModel.coordinates, EvolutionModel.spread, EvolutionModel.fold_coordinates):
+        assert np.array_equal(ask(again, values), ask(found.model, values))
+    assert (found.model.spread(values) < 1e-5).all()
+    rough = infer_transient(SPACE, data_of(16, quadratic=3.0), terms=TERMS, goal=1e-3)
+    assert (rough.model.spread(values) > 1e-4).all()
+
+
+def test_growth_and_blow_up_are_refused():
+    data = data_of(8)
+    terms = EvolutionTerms(("a", "b"), ("a",))
+    growing = EvolutionOperators(
+        terms, 1.0, 4.0 * np.eye(8)[None], np.empty((0, 8, 36)), np.empty((0, 8)), np.ones((1, 8))
+    )
+    assert "grows by exp(" in unstable(growing, data, data.values)
+    terms = EvolutionTerms(("a", "b"), ("0",), (), ("1",))
+    square = np.zeros((1, 8, 36))
+    square[0, 0, 0] = 5.0
+    wild = EvolutionOperators(terms, 1.0, np.zeros((1, 8, 8)), square, np.empty((0, 8)), np.ones((1, 8)))
+    assert "blows up within 1.5 horizons at 100%" in unstable(wild, data, data.values)
+
+
+def test_too_few_simulations_are_refused():
+    with pytest.raises(FitError, match="at least 8 simulations"):
+        infer_transient(SPACE, data_of(4))

@@ -1,0 +1,66 @@
+"""The best of the surrogates of a black box: equations where there are some, Gaussian processes elsewhere."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from locum.highfidelity import Mesh
+from locum.highfidelity.field import FieldDescription
+from locum.inference import Structure
+from locum.parameters import Parameter, ParameterSpace, sobol_design
+from locum.reduction import InnerProduct
+from locum.surrogates import (
+    Description,
+    FieldData,
+    InferredOptions,
+    InterpolatedOptions,
+    TrainingData,
+    train_best,
+)
+
+SPACE = ParameterSpace((Parameter("a", 0.3, 3.0, scale="log"), Parameter("b", 0.3, 3.0, scale="log")))
+NODES = np.linspace(0.0, 1.0, 31)
+
+
+def conductors(values):
+    """Two conductors in a row with heat sources: rational in both conductivities."""
+    left = np.minimum(NODES, 0.5) / values[:, :1] + np.maximum(NODES - 0.5, 0.0) / values[:, 1:]
+    return left * (1.0 - NODES) + NODES**2 / (values[:, :1] + values[:, 1:])
+
+
+def waves(values):
+    """A wave whose phase moves: no equation that is affine in the parameters holds it in a few modes."""
+    return 2.0 + np.sin(4.0 * np.log(values[:, :1]) * NODES + 2.0 * np.log(values[:, 1:]))
+
+
+def data_of(truth, count=24):
+    values = sobol_design(SPACE, count, np.random.default_rng(0))
+    fields = truth(values)
+    mesh = Mesh(NODES[:, None])
+    description = Description(
+        SPACE, {"u": FieldDescription("u", ("node",), (len(NODES),), "")}, {"end": ""}, mesh
+    )
+    field = FieldData(lambda: [fields], InnerProduct(np.full(len(NODES), 1.0 / len(NODES))), 1e-3)
+    return TrainingData(description, values, {"u": field}, {"end": fields[:, -1] ** 2})
+
+
+@pytest.mark.parametrize(("truth", "kinds"), [(conductors, {"inferred"}), (waves, {"interpolated"})])
+def test_the_best_surrogate_is_taken(truth, kinds):
+    best = train_best(data_of(truth), InterpolatedOptions(), InferredOptions(correction="never"))
+    assert best.surrogate.kind == best.comparison.chosen
+    assert best.comparison.chosen in kinds, best.comparison.to_dict()
+    held_out = SPACE.sample(200, np.random.default_rng(1))
+    errors = best.surrogate.field_errors("u", held_out, truth(held_out)).total
+    (shown,) = [c for c in best.comparison.contenders if c.kind == best.comparison.chosen]
+    assert np.sqrt(np.mean(errors**2)) < 3 * shown.root_mean_squares()["u"]
+    json.dumps(best.comparison.to_dict(), allow_nan=False)
+
+
+def test_a_structure_that_is_wrong_leaves_the_gaussian_processes():
+    wrong = InferredOptions(Structure(("a ** 2",), ("b",)))
+    best = train_best(data_of(conductors), InterpolatedOptions(), wrong)
+    assert best.surrogate.kind == "interpolated" and best.inferred is None
+    assert "declared terms" in best.comparison.contenders[1].remark
