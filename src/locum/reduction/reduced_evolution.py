@@ -1,4 +1,4 @@
-"""Reduced trajectories of M du/dt + A(mu) u = f(mu), for many parameter values at once.
+"""Reduced trajectories of M du/dt + A(mu) u = f(mu, t), for many parameter values at once.
 
 They are stepped as the model itself is, with equal steps advanced several at a time; their residuals, and
 those of the dual solutions of outputs at the end, become the bounds of
@@ -67,6 +67,8 @@ class EvolutionModel:
         Coordinates of u_0, shape (n,).
     times, implicitness
         Of the scheme.
+    load_factors
+        g_p of the right-hand sides at all times, shape (K + 1, P).
     mass_norms
         ||l_i||_{M^-1} of the output functionals, shape (o,).
     symmetric
@@ -79,6 +81,7 @@ class EvolutionModel:
     initial: Array
     times: Array
     implicitness: float
+    load_factors: Array
     mass_norms: Array
     symmetric: bool
 
@@ -176,12 +179,13 @@ class EvolutionModel:
     def _trajectories(self, theta: Array, phi: Array) -> Array:
         found = np.empty((len(theta), len(self.times), self.reduced.rank))
         found[:, 0] = self.initial
-        load = (phi @ self.reduced.vectors[: phi.shape[1]])[:, :, None]
+        loads = phi[:, None] * self.reduced.vectors[: phi.shape[1]].T
         for step, first, last in self._runs:
             ahead, behind = self._operators(theta, step)
-            solved = np.linalg.solve(ahead, np.concatenate([behind, load], axis=2))
+            solved = np.linalg.solve(ahead, np.concatenate([behind, loads], axis=2))
+            matrix, load = np.split(solved, [self.reduced.rank], axis=2)
             found[:, first : last + 1] = advanced(
-                solved[:, :, :-1], solved[:, :, -1], found[:, first], last - first
+                matrix, load, found[:, first], self._step_factors[first:last]
             )
         return found
 
@@ -190,19 +194,19 @@ class EvolutionModel:
         before, after = trajectories[:, :-1], trajectories[:, 1:]
         between = self.implicitness * after + (1.0 - self.implicitness) * before
         rates = (after - before) / np.diff(self.times)[:, None]
-        loads = phi @ self.reduced.load_residuals[: phi.shape[1]]
-        found = self._images(theta, between, rates)
-        return np.subtract(loads[:, None], found, out=found)
+        loads = (phi[:, None] * self._step_factors) @ self.reduced.load_residuals[: phi.shape[1]]
+        return np.subtract(loads, self._images(theta, between, rates), out=loads)
 
     def _dual_residual_norms(self, theta: Array, output: int) -> Array:
         """||rho_k||_{X^-1} of the reduced dual solution of one output, shape (m, K)."""
         steps, rank = np.diff(self.times), self.reduced.rank
         psi = np.zeros((len(theta), len(steps) + 1, rank))  # one more, which is zero
         right = np.broadcast_to(self._functionals[output][:, None], (len(theta), rank, 1))
+        nothing = np.empty((len(theta), rank, 0))
         for step, first, last in reversed(self._runs):
             ahead, behind = self._operators(theta, step)
             solved = np.linalg.solve(ahead, np.concatenate([behind, right], axis=2))
-            back = advanced(solved[:, :, :-1], None, solved[:, :, -1], last - first - 1)
+            back = advanced(solved[:, :, :-1], nothing, solved[:, :, -1], np.empty((last - first - 1, 0)))
             psi[:, first:last] = back[:, ::-1]
             right = behind @ psi[:, first, :, None]
         between = self.implicitness * psi[:, :-1] + (1.0 - self.implicitness) * psi[:, 1:]
@@ -211,6 +215,12 @@ class EvolutionModel:
         number = len(self.reduced.load_residuals) - len(self.mass_norms) + output
         images[:, -1] -= self.reduced.load_residuals[number]
         return lengths(images)
+
+    @cached_property
+    def _step_factors(self) -> Array:
+        """What the scheme takes for g_p in each step, shape (K, P)."""
+        after, before = self.load_factors[1:], self.load_factors[:-1]
+        return self.implicitness * after + (1.0 - self.implicitness) * before
 
     @cached_property
     def _runs(self) -> list[tuple[float, int, int]]:
@@ -236,35 +246,33 @@ class EvolutionModel:
         return np.asarray(np.concatenate([states, rates], axis=2) @ combined)
 
 
-def advanced(matrix: Array, load: Array | None, start: Array, steps: int) -> Array:
-    """All states x_k = G x_{k-1} + g from x_0 on, by doubling: a few last ones times G^2, then G^4.
+def advanced(matrix: Array, load: Array, start: Array, factors: Array) -> Array:
+    """All states x_k = G x_{k-1} + H g_k from x_0 on, by doubling: a few last ones times G^2, then G^4.
 
     Parameters
     ----------
     matrix, load, start
-        G (m, n, n), g (m, n) or None for zero, and x_0 (m, n).
-    steps
-        K, perhaps zero.
+        G (m, n, n), H (m, n, P) and x_0 (m, n).
+    factors
+        g_1 to g_K, the same for all: shape (K, P); perhaps no step, perhaps no load.
 
     Returns
     -------
     ndarray
         Shape (m, K + 1, n).
     """
-    count, rank = start.shape
-    power = np.zeros((count, rank + 1, rank + 1))  # of the transposed [G, g; 0, 1], which acts on rows
-    power[:, :rank, :rank] = matrix.transpose(0, 2, 1)
-    power[:, rank, rank] = 1.0
-    states = np.empty((count, steps + 1, rank + 1))
-    states[:, 0, :rank] = start
-    states[:, 0, rank] = 0.0 if load is None else 1.0
-    if load is not None:
-        power[:, rank, :rank] = load
+    steps = len(factors)
+    states = np.empty((len(start), steps + 1, start.shape[1]))
+    states[:, 0] = start
+    # transposed, to act on rows: G^w, and H, G H, ... for the last w loads, the latest first
+    power, drive = matrix.transpose(0, 2, 1), load.transpose(0, 2, 1)
     known, width = 1, 1
     while known <= steps:
         new = min(width, steps + 1 - known)
-        states[:, known : known + new] = states[:, known - width : known - width + new] @ power
+        last = np.concatenate([factors[known - 1 - j :][:new] for j in range(width)], axis=1)
+        states[:, known : known + new] = states[:, known - width :][:, :new] @ power + last @ drive
         known += new
         if width < _WIDTH:
+            drive = np.concatenate([drive, drive @ power], axis=1)
             width, power = 2 * width, power @ power
-    return np.asarray(states[:, :, :rank])
+    return states
