@@ -20,6 +20,7 @@ from locum.highfidelity import (
 )
 from locum.highfidelity.pymor_model import PymorEvolution
 from locum.parameters import Parameter, ParameterSpace
+from locum.reduction.evolution import evolution_model
 from locum.surrogates import Description, ProjectedEvolution, Saved, load_surrogate, read_saved
 from locum.surrogates.evolution_training import evolution_problem
 
@@ -58,7 +59,7 @@ def trajectories(model, values):
 
 
 def test_its_trajectory_is_pymors(model):
-    """The contract's scheme, with the operators and factors that the adapter hands over."""
+    """The contract's scheme on what the adapter hands over, and the reduced one on a basis that holds it."""
     assert isinstance(model, HasTimeDependentLoad)
     assert not isinstance(HeatEquation(cells=4), HasTimeDependentLoad)
     check_capabilities(model)
@@ -75,6 +76,11 @@ def test_its_trajectory_is_pymors(model):
         states.append(solve(loads + mass @ states[-1]))
     truth = trajectories(model, values)[0][:, model.free_nodes()]
     assert np.abs(states - truth).max() <= 1e-10 * np.abs(truth).max()
+    problem = evolution_problem(model)
+    projection = problem.evolved.start().extended(truth[1:])
+    reduced = evolution_model(problem.evolved, projection, problem.coefficients, problem.stability)
+    found = reduced.trajectories(values)[0] @ projection.basis
+    assert np.abs(found - truth).max() <= 1e-10 * np.abs(truth).max()
 
 
 def test_every_answer_lies_within_its_bound(model, surrogate):
