@@ -205,9 +205,25 @@ class Indefinite(HeatEquation):
         return -super().mass_matrix()
 
 
+class Pulsed(HeatEquation):
+    """Its load is said to end before the last time, and never does."""
+
+    def load_factors(self) -> Array:
+        return (np.arange(self.steps + 1) < self.steps)[:, None].astype(float)
+
+
+class Fickle(HeatEquation):
+    """Its load factors are those of the steps, not of the times."""
+
+    def load_factors(self) -> Array:
+        return np.ones((self.steps, 1))
+
+
 @pytest.mark.parametrize(
     ("model", "told"),
     [
+        (Pulsed(2, 4, 3), "time step 3: its own simulation leaves"),
+        (Fickle(2, 4, 3), r"for 4 times and 1 affine vectors, got shape \(3, 1\)"),
         (Doubled(2, 4, 3), "'final_mean_temperature' gives"),
         (Skewed(2, 4, 3), "the mass matrix is not symmetric and positive definite"),
         (Indefinite(2, 4, 3), "the mass matrix is not symmetric and positive definite"),

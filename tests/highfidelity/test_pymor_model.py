@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pymor import basic
 from pymor.models.examples import heat_equation_example
+from pymor.parameters.functionals import ProductParameterFunctional
 
 from locum.adaptivity.pod_greedy import pod_greedy
 from locum.exceptions import ModelError
@@ -96,17 +97,51 @@ def test_the_parabolic_problem_is_reduced_with_a_bound(instationary):
         assert total <= solution.absolute[0]
 
 
-def test_pymors_heat_equation_is_brought_in_where_its_load_is_constant():
-    example = heat_equation_example(grid_intervals=6, nt=5)
-    space = ParameterSpace((Parameter("top", 1.0, 100.0, scale="log"),))
-    points = example.visualizer.grid.centers(2)
-    with pytest.raises(ModelError, match="its rhs depends on time"):
-        PymorEvolution(example, space, "1", points)
-    model = PymorEvolution(example.with_(rhs=example.rhs.operators[0]), space, "1", points)
+@pytest.fixture(scope="module")
+def example():
+    return heat_equation_example(grid_intervals=6, nt=5)
+
+
+HEATED = ParameterSpace((Parameter("top", 1.0, 100.0, scale="log"),))
+
+
+def brought_in(example, **changes):
+    return PymorEvolution(example.with_(**changes), HEATED, "1", example.visualizer.grid.centers(2))
+
+
+def functional(text, *parameters):
+    return basic.ExpressionParameterFunctional(text, dict.fromkeys(parameters, 1))
+
+
+def with_functional(operator, first):
+    return operator.with_(coefficients=(first, *operator.coefficients[1:]))
+
+
+def test_products_of_functionals_are_brought_in(example):
+    """A load that changes with time, with the parameter, and with both."""
+    over_time, over_top = functional("sin(3*t[0])", "t"), functional("top[0]**2", "top")
+    both = ProductParameterFunctional([over_time, ProductParameterFunctional([over_top, 0.5])])
+    model = brought_in(example, rhs=with_functional(example.rhs, both))
     check_capabilities(model)
-    texts, _ = model.coefficient_expressions()
-    values = space.sample(5, np.random.default_rng(0))
-    assert Expressions(space.names, texts)(values) == pytest.approx(model.affine_coefficients(values)[0])
+    assert model.load_factors()[:, 0] == pytest.approx(np.sin(3 * model.time_grid()))
+    values = HEATED.sample(5, np.random.default_rng(0))
+    assert model.affine_coefficients(values)[1][:, 0] == pytest.approx(0.5 * values[:, 0] ** 2)
+    for texts, expected in zip(
+        model.coefficient_expressions(), model.affine_coefficients(values), strict=True
+    ):
+        assert Expressions(HEATED.names, texts)(values) == pytest.approx(expected)
+
+
+def test_what_depends_on_time_otherwise_is_told(example):
+    mixed = functional("sin(t[0]*top[0])", "t", "top")
+    with pytest.raises(ModelError, match="of its rhs depends on parameters and time together"):
+        brought_in(example, rhs=with_functional(example.rhs, mixed))
+    with pytest.raises(ModelError, match="its operator depends on time"):
+        brought_in(example, operator=with_functional(example.operator, functional("t[0]", "t")))
+    steady = basic.StationaryModel(example.operator, example.rhs, products=example.products)
+    timed = ParameterSpace((Parameter("t", 0.0, 1.0), *HEATED.parameters))
+    with pytest.raises(ModelError, match="its rhs depends on time; hold it constant"):
+        PymorModel(steady, timed, "1", example.visualizer.grid.centers(2))
 
 
 def test_what_does_not_fit_is_told(stationary):

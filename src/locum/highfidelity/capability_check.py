@@ -26,6 +26,7 @@ from locum.highfidelity.contract import (
     HasOperators,
     HasOutputFunctionals,
     HasResidual,
+    HasTimeDependentLoad,
     HasTimeStepping,
     HasUnknowns,
     HighFidelityModel,
@@ -229,12 +230,25 @@ class _Check:
         scale = np.abs(states).max()
         if np.abs(states[0] - model.initial_value()).max() > TOLERANCE * scale:
             raise self.fail("the snapshot does not start with initial_value")
-        matrix, load = assembled(model, value)
+        factors = self._load_factors(model, len(times))
+        matrix, loads = assembled(model, value, theta * factors[1:] + (1.0 - theta) * factors[:-1])
         for k, step in enumerate(np.diff(times)):
             mass = model.mass_matrix() / step
-            right = load + mass @ states[k] - (1.0 - theta) * (matrix @ states[k])
+            right = loads[k] + mass @ states[k] - (1.0 - theta) * (matrix @ states[k])
             checked = self._solved if k else self._solves
             checked(mass + theta * matrix, right, states[k + 1], f"time step {k + 1}")
+
+    def _load_factors(self, model: HasTimeStepping, times: int) -> Array:
+        expected = (times, len(model.affine_operators()[1]))
+        if not isinstance(model, HasTimeDependentLoad):
+            return np.ones(expected)
+        factors = np.asarray(model.load_factors())
+        if factors.shape != expected or not np.isfinite(factors).all():
+            raise self.fail(
+                f"load_factors must hold finite numbers for {times} times and {expected[1]} affine vectors, "
+                f"got shape {factors.shape}"
+            )
+        return factors
 
     def _residual(self, model: HasResidual, state: Array, parameters: Mapping[str, float]) -> None:
         residual, jacobian = model.residual(state, parameters), model.jacobian(state, parameters)
@@ -268,12 +282,17 @@ class _Check:
                 )
 
 
-def assembled(model: HasAffineOperators, value: Array) -> tuple[Any, Array]:
-    """Matrix (n, n) and right-hand side (n,) of affine operators at one parameter value (p,)."""
+def assembled(
+    model: HasAffineOperators, value: Array, load_factors: Array | float = 1.0
+) -> tuple[Any, Array]:
+    """Matrix (n, n) and right-hand side (n,) of affine operators at one parameter value (p,).
+
+    Load factors of several steps (K, P) make as many right-hand sides (K, n).
+    """
     matrices, vectors = model.affine_operators()
     theta, phi = (row[0] for row in model.affine_coefficients(value[None]))
     matrix = sum(factor * sp.csr_array(part) for factor, part in zip(theta, matrices, strict=True))
-    return matrix, np.asarray(phi @ np.stack(vectors))
+    return matrix, np.asarray((phi * load_factors) @ np.stack(vectors))
 
 
 def norm(matrix: Any) -> float:

@@ -143,6 +143,19 @@ class HasTimeStepping(HasAffineOperators, Protocol):
 
 
 @runtime_checkable
+class HasTimeDependentLoad(HasTimeStepping, Protocol):
+    """The load changes in time by known factors: f(mu, t) = sum_p phi_p(mu) g_p(t) f_p.
+
+    Step k of the scheme takes theta f(mu, t_k) + (1 - theta) f(mu, t_{k-1}) for f. A load that is a function
+    of parameters and time together is given as a sum of such products. Without this capability all g_p are 1.
+    """
+
+    def load_factors(self) -> Array:
+        """The g_p at the times of the grid, shape (K + 1, P)."""
+        ...
+
+
+@runtime_checkable
 class HasOutputFunctionals(HasUnknowns, Protocol):
     """Some quantities of interest are linear functionals of the unknowns, the same for every parameter.
 

@@ -13,7 +13,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from math import prod
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -61,6 +62,8 @@ class PymorModel:
     product: str = "h1_0_semi"
     solution_field: str = "solution"
 
+    _constant: ClassVar[tuple[str, ...]] = ("operator", "rhs")  # in time
+
     def __post_init__(self) -> None:
         expected = {name for names in self._entries.values() for name in names}
         if set(self.parameters.names) != expected:
@@ -76,7 +79,7 @@ class PymorModel:
             raise ModelError(f"pymor model: unknown product {self.product!r}; expected {known}")
         if not hasattr(self.full_order_model.operator, "operators"):
             raise ModelError("pymor model: its operator is no sum of matrices (pymor LincombOperator)")
-        for part in ("operator", "rhs"):
+        for part in self._constant:
             if "t" in getattr(self.full_order_model, part).parameters:
                 raise ModelError(f"pymor model: its {part} depends on time; hold it constant")
 
@@ -122,7 +125,7 @@ class PymorModel:
         """Coefficients (m, Q) and (m, P), from pyMOR's functionals, one parameter at a time."""
         parsed = [self._parsed(row) for row in parameters]
         tables = [
-            np.array([[_evaluated(functional, mu) for _, functional in parts] for mu in parsed])
+            np.array([[_evaluated(functionals, mu) for _, functionals in parts] for mu in parsed])
             for parts in self._parts
         ]
         return tables[0], tables[1]
@@ -136,7 +139,12 @@ class PymorModel:
             A functional that is neither a number, nor one entry of a parameter, nor an expression.
         """
         matrices, vectors = self._parts
-        return tuple(self._text(f) for _, f in matrices), tuple(self._text(f) for _, f in vectors)
+        return tuple(self._texts(f) for _, f in matrices), tuple(self._texts(f) for _, f in vectors)
+
+    def _texts(self, functionals: tuple[Any, ...]) -> str:
+        """A product as text."""
+        found = [self._text(functional) for functional in functionals if not _over_time(functional)]
+        return " * ".join(f"({text})" for text in found) if len(found) > 1 else "".join(found) or "1.0"
 
     def _text(self, functional: Any) -> str:
         if not hasattr(functional, "evaluate"):
@@ -168,30 +176,42 @@ class PymorModel:
         return self.full_order_model.parameters.parse(grouped)
 
     @cached_property
-    def _parts(self) -> tuple[list[tuple[Any, Any]], list[tuple[Array, Any]]]:
-        """Matrices and vectors on the unknowns, each with its functional."""
+    def _parts(self) -> tuple[list[tuple[Any, tuple[Any, ...]]], list[tuple[Array, tuple[Any, ...]]]]:
+        """Matrices and vectors on the unknowns, each with the functionals whose product multiplies it."""
         free = self.free_nodes()
         operator, right = self.full_order_model.operator, self.full_order_model.rhs
         found = [
-            (sp.csr_array(part.matrix)[free][:, free], functional)
+            (sp.csr_array(part.matrix)[free][:, free], _factors(functional))
             for part, functional in zip(operator.operators, operator.coefficients, strict=True)
         ]
         matrices = [(matrix, functional) for matrix, functional in found if abs(matrix).sum() > 0]
         if hasattr(right, "operators"):
             summands = zip(right.operators, right.coefficients, strict=True)
-            return matrices, [(_vector(part)[free], functional) for part, functional in summands]
-        return matrices, [(_vector(right)[free], 1.0)]
+            return matrices, [(_vector(part)[free], _factors(functional)) for part, functional in summands]
+        return matrices, [(_vector(right)[free], ())]
 
 
 @dataclass(frozen=True)
 class PymorEvolution(PymorModel):
-    """An instationary pyMOR model with the implicit Euler stepper and a mass that depends on no parameter."""
+    """An instationary pyMOR model with the implicit Euler stepper and a mass that depends on no parameter.
+
+    Its right-hand side may depend on time by functionals of time alone, and by products of them with
+    functionals of the parameters.
+    """
+
+    _constant: ClassVar[tuple[str, ...]] = ("operator",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         stepper = type(self.full_order_model.time_stepper).__name__
         if stepper != "ImplicitEulerTimeStepper":
             raise ModelError(f"pymor model: expected an ImplicitEulerTimeStepper, got {stepper}")
+        for functional in (each for _, functionals in self._parts[1] for each in functionals):
+            if _over_time(functional) and len(functional.parameters) > 1:
+                raise ModelError(
+                    f"pymor model: {functional} of its rhs depends on parameters and time together; expected "
+                    "a product of functionals of one or the other"
+                )
 
     def simulate(self, parameters: Mapping[str, float]) -> xr.Dataset:
         """The trajectory, computed by pyMOR.
@@ -217,6 +237,12 @@ class PymorEvolution(PymorModel):
         model = self.full_order_model
         return np.linspace(0.0, float(model.T), int(model.time_stepper.nt) + 1)
 
+    def load_factors(self) -> Array:
+        """Of each vector, the functionals of time, shape (K + 1, P): as pyMOR, at the end of each step."""
+        return np.array(
+            [[_over(functionals, float(t)) for _, functionals in self._parts[1]] for t in self.time_grid()]
+        )
+
     @property
     def implicitness(self) -> float:
         """One: implicit Euler."""
@@ -232,5 +258,28 @@ def _vector(operator: Any) -> Array:
     return np.asarray(_rows(operator.as_range_array())[0])
 
 
-def _evaluated(functional: Any, mu: Any) -> float:
-    return float(functional.evaluate(mu)) if hasattr(functional, "evaluate") else float(functional)
+def _factors(functional: Any) -> tuple[Any, ...]:
+    """The factors of a product of functionals, or a functional or number alone."""
+    if not hasattr(functional, "factors"):
+        return (functional,)
+    return tuple(found for factor in functional.factors for found in _factors(factor))
+
+
+def _over_time(functional: Any) -> bool:
+    return "t" in getattr(functional, "parameters", ())
+
+
+def _evaluated(functionals: tuple[Any, ...], mu: Any) -> float:
+    """Product of those that do not depend on time."""
+    return prod(
+        float(each.evaluate(mu)) if hasattr(each, "evaluate") else float(each)
+        for each in functionals
+        if not _over_time(each)
+    )
+
+
+def _over(functionals: tuple[Any, ...], time: float) -> float:
+    """Product of those that do."""
+    return prod(
+        float(each.evaluate(each.parameters.parse({"t": time}))) for each in functionals if _over_time(each)
+    )

@@ -1,4 +1,4 @@
-"""Affine systems that are stepped in time, M du/dt + A(mu) u = f(mu), and their projection.
+"""Affine systems that are stepped in time, M du/dt + A(mu) u = f(mu, t), and their projection.
 
 The one-step scheme is projected as it stands: the mass matrix is one more term of the affine system, and
 outputs at the end are further right-hand sides. Its residuals are measured by the same orthonormal
@@ -46,6 +46,8 @@ class Evolution:
         t_0 < ... < t_K, shape (K + 1,).
     implicitness
         theta, from 0.5 to 1.
+    load_factors
+        g_p at all times, shape (K + 1, P): f(mu, t) = sum_p phi_p(mu) g_p(t) f_p.
     """
 
     system: AffineSystem
@@ -53,6 +55,7 @@ class Evolution:
     initial: Array
     times: Array
     implicitness: float
+    load_factors: Array
 
     @property
     def mass(self) -> Any:
@@ -84,8 +87,10 @@ def evolution(
     times: Array,
     implicitness: float,
     functionals: Array | None = None,
+    load_factors: Array | None = None,
 ) -> Evolution:
-    """Put the parts together: A_q, M (N, N), f_p (P, N), X, u_0 (N,), times (K + 1,), theta, l_i (o, N).
+    """Put the parts together: A_q, M (N, N), f_p (P, N), X, u_0 (N,), times (K + 1,), theta, l_i (o, N),
+    g_p (K + 1, P), which are one where they are left out.
 
     Raises
     ------
@@ -96,10 +101,12 @@ def evolution(
         raise ModelError(f"implicitness must lie between 0.5 and 1, got {implicitness:g}")
     if functionals is None:
         functionals = np.empty((0, len(initial)))
+    if load_factors is None:
+        load_factors = np.ones((len(times), len(vectors)))
     system = AffineSystem(
         (*matrices, sp.csr_array(mass)), np.concatenate([vectors, functionals]), inner_product
     )
-    evolved = Evolution(system, functionals, initial, times, implicitness)
+    evolved = Evolution(system, functionals, initial, times, implicitness, load_factors)
     if implicitness < 1.0 and not evolved.symmetric:
         raise ModelError(
             f"with implicitness {implicitness:g} the bound needs symmetric operators, and these are not; "
@@ -150,6 +157,7 @@ def evolution_model(
         initial[0],
         evolved.times,
         evolved.implicitness,
+        evolved.load_factors,
         evolved.mass_norms(),
         evolved.symmetric,
     )

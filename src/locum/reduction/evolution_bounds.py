@@ -1,12 +1,13 @@
-"""How far reduced trajectories of M du/dt + A(mu) u = f(mu) can be from the truth: over space and time, at
+"""How far reduced trajectories of M du/dt + A(mu) u = f(mu, t) can be from the truth: over space and time, at
 every time, and in an output at the end.
 
 The one-step scheme with implicitness theta (1: implicit Euler, 1/2: Crank-Nicolson) leaves the residuals
 
-    r_k = f - M (u_k - u_{k-1}) / dt_k - A (theta u_k + (1 - theta) u_{k-1}).
+    r_k = f_k - M (u_k - u_{k-1}) / dt_k - A (theta u_k + (1 - theta) u_{k-1}),
 
-Errors e_k are those against the *same scheme unreduced*; that of the time step itself is not in them. The
-basis holds u_0, so that e_0 = 0. They solve
+with the load f_k = theta f(t_k) + (1 - theta) f(t_{k-1}). It is the same for the truth, and so a change of it
+in time reaches errors and bounds through the residuals alone. Errors e_k are those against the *same scheme
+unreduced*; that of the time step itself is not in them. The basis holds u_0, so that e_0 = 0. They solve
 
     M (e_k - e_{k-1}) / dt_k + A e_k^t = r_k,    e_k^t = theta e_k + (1 - theta) e_{k-1}.
 
@@ -45,8 +46,9 @@ reduced space, to which the residuals r_k are orthogonal; what is left falls wit
 
     |l . e_K| <= sum_k ||rho_k||_{X^-1} ||e_k||_X.
 
-For symmetric A, equal steps, u_0 = 0 and an l that is a multiple of f the exact psi are differences of the
-exact u: the same basis serves both.
+For symmetric A, equal steps, u_0 = 0 and an l that is a multiple of a load f that is constant in time the
+exact psi are differences of the exact u: the same basis serves both. Otherwise the bound still holds, but
+the rho_k need not be small.
 
 Shapes: m parameter values, K steps, n basis vectors, d residual directions.
 """

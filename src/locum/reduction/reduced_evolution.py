@@ -1,8 +1,7 @@
-"""Reduced trajectories of M du/dt + A(mu) u = f(mu), for many parameter values at once.
+"""Reduced trajectories of M du/dt + A(mu) u = f(mu, t), for many parameter values at once.
 
-They are stepped as the model itself is, with equal steps advanced several at a time; their residuals, and
-those of the dual solutions of outputs at the end, become the bounds of
-:mod:`locum.reduction.evolution_bounds`.
+They are stepped as the model itself is (:mod:`locum.reduction.reduced_steps`); their residuals, and those of
+the dual solutions of outputs at the end, become the bounds of :mod:`locum.reduction.evolution_bounds`.
 
 Shapes: m parameter values, K steps, n basis vectors, d residual directions, Q matrices without the mass, P
 right-hand sides, o outputs.
@@ -13,21 +12,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from locum.arrays import Array
 from locum.reduction.certified import Coefficients
-from locum.reduction.evolution_bounds import EvolutionSolution, lengths
+from locum.reduction.evolution_bounds import EvolutionSolution
 from locum.reduction.projection import ReducedSystem
+from locum.reduction.reduced_steps import ReducedSteps, Scheme
 from locum.reduction.stability import StabilityConstant
 
-_BLOCK_NUMBERS = 1 << 18  # numbers of one block of trajectories and residuals: it stays in the cache
+# Numbers of one block of trajectories and residuals. It stays in the cache; and arrays much larger are memory
+# that the system takes back and clears after every block, which costs a third more.
+_BLOCK_NUMBERS = 3 << 16
 _WINDOWS = 8  # of time, over which residuals are averaged where only their directions count
-_WIDTH = 4  # states that are advanced at once: more cost more for powers of G than they save
-_EQUAL = 1e-9  # relative: steps that differ by less are the same step, rounded
 _ROUNDING = 64 * float(np.finfo(np.float64).eps)  # of a sum of a few dozen terms, relative to their sizes
 
 
@@ -67,6 +66,8 @@ class EvolutionModel:
         Coordinates of u_0, shape (n,).
     times, implicitness
         Of the scheme.
+    load_factors
+        g_p of the right-hand sides at all times, shape (K + 1, P).
     mass_norms
         ||l_i||_{M^-1} of the output functionals, shape (o,).
     symmetric
@@ -79,6 +80,7 @@ class EvolutionModel:
     initial: Array
     times: Array
     implicitness: float
+    load_factors: Array
     mass_norms: Array
     symmetric: bool
 
@@ -106,19 +108,11 @@ class EvolutionModel:
         numpy.linalg.LinAlgError
             A step's reduced matrix is singular.
         """
-        return self._trajectories(*self.coefficients(values))
+        return self._steps(values).trajectories(self.initial)
 
     def evolve(self, values: Array) -> EvolutionSolution:
         """Whole trajectories with their residuals, for few parameter values (m, p)."""
-        theta, phi = self.coefficients(values)
-        found = self._trajectories(theta, phi)
-        return EvolutionSolution(
-            found,
-            self._residuals(theta, phi, found),
-            self.stability(values, theta),
-            self.times,
-            self.implicitness,
-        )
+        return self._evolved(values, self._steps(values))
 
     def solve(self, values: Array) -> EvolutionSummary:
         """What is asked of one parameter value or a million, (m, p), a block at a time."""
@@ -139,8 +133,8 @@ class EvolutionModel:
         windows = np.array_split(np.arange(len(steps)), min(_WINDOWS, len(steps)))
         parts = []
         for rows in self.blocks(len(values)):
-            theta, phi = self.coefficients(values[rows])
-            residuals = self._residuals(theta, phi, self._trajectories(theta, phi))
+            found = self._steps(values[rows])
+            residuals = found.residuals(found.trajectories(self.initial))
             means = [
                 np.einsum("k,mkd->md", steps[window], residuals[:, window]) / np.sqrt(steps[window].sum())
                 for window in windows
@@ -161,110 +155,31 @@ class EvolutionModel:
         return self.reduced.vectors[len(self.reduced.vectors) - len(self.mass_norms) :]
 
     def _summary(self, values: Array) -> EvolutionSummary:
-        found = self.evolve(values)
-        theta = self.coefficients(values)[0]
+        steps = self._steps(values)
+        found = self._evolved(values, steps)
         final = found.coordinates[:, -1]
         errors = np.empty((len(values), len(self.mass_norms)))
         for output, mass_norm in enumerate(self.mass_norms):
-            dual = self._dual_residual_norms(theta, output) if self.symmetric else None
+            dual = steps.dual_residual_norms(output) if self.symmetric else None
             errors[:, output] = found.output_errors(float(mass_norm), dual)
         errors += _ROUNDING * (np.abs(final) @ np.abs(self._functionals).T)
         return EvolutionSummary(
             final @ self._functionals.T, errors, found.absolute, found.norms, found.relative
         )
 
-    def _trajectories(self, theta: Array, phi: Array) -> Array:
-        found = np.empty((len(theta), len(self.times), self.reduced.rank))
-        found[:, 0] = self.initial
-        load = (phi @ self.reduced.vectors[: phi.shape[1]])[:, :, None]
-        for step, first, last in self._runs:
-            ahead, behind = self._operators(theta, step)
-            solved = np.linalg.solve(ahead, np.concatenate([behind, load], axis=2))
-            found[:, first : last + 1] = advanced(
-                solved[:, :, :-1], solved[:, :, -1], found[:, first], last - first
-            )
-        return found
+    def _steps(self, values: Array) -> ReducedSteps:
+        return ReducedSteps(self.reduced, self._scheme, *self.coefficients(values))
 
-    def _residuals(self, theta: Array, phi: Array, trajectories: Array) -> Array:
-        """Residuals as coordinates in their orthonormal basis, shape (m, K, d)."""
-        before, after = trajectories[:, :-1], trajectories[:, 1:]
-        between = self.implicitness * after + (1.0 - self.implicitness) * before
-        rates = (after - before) / np.diff(self.times)[:, None]
-        loads = phi @ self.reduced.load_residuals[: phi.shape[1]]
-        found = self._images(theta, between, rates)
-        return np.subtract(loads[:, None], found, out=found)
-
-    def _dual_residual_norms(self, theta: Array, output: int) -> Array:
-        """||rho_k||_{X^-1} of the reduced dual solution of one output, shape (m, K)."""
-        steps, rank = np.diff(self.times), self.reduced.rank
-        psi = np.zeros((len(theta), len(steps) + 1, rank))  # one more, which is zero
-        right = np.broadcast_to(self._functionals[output][:, None], (len(theta), rank, 1))
-        for step, first, last in reversed(self._runs):
-            ahead, behind = self._operators(theta, step)
-            solved = np.linalg.solve(ahead, np.concatenate([behind, right], axis=2))
-            back = advanced(solved[:, :, :-1], None, solved[:, :, -1], last - first - 1)
-            psi[:, first:last] = back[:, ::-1]
-            right = behind @ psi[:, first, :, None]
-        between = self.implicitness * psi[:, :-1] + (1.0 - self.implicitness) * psi[:, 1:]
-        per_step = psi / np.append(steps, 1.0)[:, None]
-        images = self._images(theta, between, per_step[:, :-1] - per_step[:, 1:])
-        number = len(self.reduced.load_residuals) - len(self.mass_norms) + output
-        images[:, -1] -= self.reduced.load_residuals[number]
-        return lengths(images)
+    def _evolved(self, values: Array, steps: ReducedSteps) -> EvolutionSolution:
+        found = steps.trajectories(self.initial)
+        return EvolutionSolution(
+            found,
+            steps.residuals(found),
+            self.stability(values, steps.theta),
+            self.times,
+            self.implicitness,
+        )
 
     @cached_property
-    def _runs(self) -> list[tuple[float, int, int]]:
-        """Equal steps in a row: their length, and the numbers of the first and the last time."""
-        steps = np.diff(self.times)
-        new = np.flatnonzero(np.abs(np.diff(steps)) > _EQUAL * steps[1:]) + 1
-        ends = [0, *new.tolist(), len(steps)]
-        return [(float(steps[first]), first, last) for first, last in pairwise(ends)]
-
-    def _operators(self, theta: Array, step: float) -> tuple[Array, Array]:
-        """M / dt + theta A, and M / dt - (1 - theta) A: shapes (m, n, n)."""
-        matrices = np.tensordot(theta, self.reduced.matrices[:-1], axes=1)
-        mass = self.reduced.matrices[-1] / step
-        return mass + self.implicitness * matrices, mass - (1.0 - self.implicitness) * matrices
-
-    def _images(self, theta: Array, states: Array, rates: Array) -> Array:
-        """A(mu) states + M rates, both (m, K, n), in the orthonormal basis of residuals: (m, K, d)."""
-        images = self.reduced.image_residuals
-        rank, _, directions = images.shape
-        combined = np.empty((len(theta), 2 * rank, directions))
-        combined[:, :rank] = np.tensordot(theta, images[:, :-1].transpose(1, 0, 2), axes=1)
-        combined[:, rank:] = images[:, -1]
-        return np.asarray(np.concatenate([states, rates], axis=2) @ combined)
-
-
-def advanced(matrix: Array, load: Array | None, start: Array, steps: int) -> Array:
-    """All states x_k = G x_{k-1} + g from x_0 on, by doubling: a few last ones times G^2, then G^4.
-
-    Parameters
-    ----------
-    matrix, load, start
-        G (m, n, n), g (m, n) or None for zero, and x_0 (m, n).
-    steps
-        K, perhaps zero.
-
-    Returns
-    -------
-    ndarray
-        Shape (m, K + 1, n).
-    """
-    count, rank = start.shape
-    power = np.zeros((count, rank + 1, rank + 1))  # of the transposed [G, g; 0, 1], which acts on rows
-    power[:, :rank, :rank] = matrix.transpose(0, 2, 1)
-    power[:, rank, rank] = 1.0
-    states = np.empty((count, steps + 1, rank + 1))
-    states[:, 0, :rank] = start
-    states[:, 0, rank] = 0.0 if load is None else 1.0
-    if load is not None:
-        power[:, rank, :rank] = load
-    known, width = 1, 1
-    while known <= steps:
-        new = min(width, steps + 1 - known)
-        states[:, known : known + new] = states[:, known - width : known - width + new] @ power
-        known += new
-        if width < _WIDTH:
-            width, power = 2 * width, power @ power
-    return np.asarray(states[:, :, :rank])
+    def _scheme(self) -> Scheme:
+        return Scheme(self.times, self.implicitness, self.load_factors)

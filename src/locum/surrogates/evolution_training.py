@@ -14,7 +14,7 @@ import numpy as np
 
 from locum.arrays import Array
 from locum.exceptions import ModelError
-from locum.highfidelity import HasInnerProduct, HasTimeStepping
+from locum.highfidelity import HasInnerProduct, HasTimeDependentLoad, HasTimeStepping
 from locum.parameters import ParameterSpace
 from locum.reduction import StepwiseBasis
 from locum.reduction.certified import Coefficients
@@ -86,6 +86,7 @@ def evolution_problem(model: Any, space: ParameterSpace | None = None) -> Evolut
         np.asarray(model.time_grid()),
         model.implicitness,
         functionals,
+        np.asarray(model.load_factors()) if isinstance(model, HasTimeDependentLoad) else None,
     )
     # a model's own bound may be of the inf-sup constant, and time steps need coercivity
     stability = proved_constant(system, coefficients, unknowns.space)

@@ -23,6 +23,8 @@ from locum.surrogates.remembered import Remembered
 from locum.surrogates.saved import Saved, write_saved
 from locum.surrogates.surrogate import Description
 
+_STEPS = ("initial", "times", "load_factors", "mass_norms")  # arrays of the model that are saved as they are
+
 
 @dataclass(frozen=True, eq=False)
 class ProjectedEvolution(EquationSurrogate):
@@ -89,7 +91,7 @@ class ProjectedEvolution(EquationSurrogate):
             "implicitness": model.implicitness,
             "symmetric": model.symmetric,
         }
-        steps = {"initial": model.initial, "times": model.times, "mass_norms": model.mass_norms}
+        steps = {name: getattr(model, name) for name in _STEPS}
         arrays |= equation_arrays | joined({"basis": basis_arrays, "steps": steps})
         write_saved(folder, "surrogate", Saved(self.kind, content, arrays | {"training": self.training}))
 
@@ -115,6 +117,7 @@ class ProjectedEvolution(EquationSurrogate):
                 steps["initial"],
                 steps["times"],
                 float(content["implicitness"]),
+                steps["load_factors"],
                 steps["mass_norms"],
                 bool(content["symmetric"]),
             )
@@ -130,6 +133,9 @@ class ProjectedEvolution(EquationSurrogate):
         fits = self.model.initial.shape == (rank,) and len(self.basis.vectors) == rank
         fits = fits and self.model.mass_norms.shape == (quantities,)
         fits = fits and np.array_equal(self.model.times, self.basis.times)
+        loads = len(self.model.reduced.vectors) - quantities
+        fits = fits and self.model.load_factors.shape == (len(self.model.times), loads)
+        fits = fits and bool(np.isfinite(self.model.load_factors).all())
         if not fits or not 0.5 <= self.model.implicitness <= 1.0:
             raise StorageError(
                 "the saved projected evolution cannot be read: its parts do not fit each other"
