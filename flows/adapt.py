@@ -84,12 +84,13 @@ def adapt(
 
 def first_simulations(work: Workspace) -> Fitted | None:
     """Run what comes before the loop; the surrogate is fitted while the calibration simulations run."""
-    import_in_background("locum.regression.hyperparameters", "locum.reports.report", "matplotlib.tri")
     fitted = None
     while True:
         # the calibration is drawn in no time; what trains overtakes it as soon as the design is drawn
         calibration = start_batch(work, calibration_to_run(work))
         training = start_batch(work, training_to_run(work))
+        # not sooner: the simulation processes start faster alone
+        import_in_background("locum.regression.hyperparameters", "locum.reports.report", "matplotlib.tri")
         if training:
             training.result()
         if calibration and fitted is None and is_enough(work) and not calibration.state.is_final():

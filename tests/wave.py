@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 
@@ -31,8 +30,6 @@ def simulate(x, y, does="answer", above=0.0):
         return answer | {"height": np.full(21, np.nan)}
     if does == "grow":
         return {"coordinates": np.linspace(0.0, 1.0, 22), "height": np.zeros(22), "top": 0.0}
-    if does == "wait":
-        time.sleep(2)
     if does == "hang":
         subprocess.run(["sleep", "600"])
     if does == "die":

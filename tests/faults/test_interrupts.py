@@ -16,7 +16,7 @@ import pytest
 @pytest.fixture
 def at_work(wave_study, tmp_path: Path, prefect_server) -> Iterator[subprocess.Popen[str]]:
     """A run in a fresh interpreter and a process group of its own, that has begun to simulate."""
-    study, log = wave_study(model={"options": {"does": "wait"}}), tmp_path / "runs.txt"
+    study, log = wave_study(model={"options": {"does": "hang"}}), tmp_path / "runs.txt"
     environment = os.environ | {"WAVE_LOG": str(log), "PREFECT_API_URL": prefect_server}
     with subprocess.Popen(
         [sys.executable, "-m", "locum.cli", "run", str(study)],
@@ -45,4 +45,6 @@ def test_others_may_look_but_not_run_and_ctrl_c_ends_it_in_one_sentence(
     assert said == ""
     *progress, last = errors.splitlines()
     assert last == "locum: interrupted; every finished simulation is kept, run again to go on"
-    assert all(line == "simulating" or "done, " in line for line in progress), errors
+    first, *others = progress
+    assert first.startswith("the surrogate is interpolated, because model simulate")
+    assert all(line == "simulating" or "done, " in line for line in others), errors
