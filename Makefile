@@ -2,11 +2,14 @@
 #
 # PYTHON is the interpreter that the environment is made with, VENV the folder where it lies:
 #     make test PYTHON=python3.12 VENV=/tmp/locum
+#
+# Tests run in WORKERS processes; each has a Prefect server of its own.
 
 PYTHON ?= python3
 VENV ?= .venv
 STUDY ?= configs/cooled_blade.yaml
 TESTS ?= tests
+WORKERS ?= 2
 BENCHMARKS ?= $(sort $(wildcard benchmarks/*.py))
 
 define HELP
@@ -41,7 +44,7 @@ demo: $(READY)
 	"$(VENV)/bin/locum" run "$(STUDY)"
 
 test: $(READY)
-	"$(VENV)/bin/python" -m pytest $(TESTS)
+	"$(VENV)/bin/python" -m pytest -n $(WORKERS) $(TESTS)
 
 check: $(READY)
 	"$(VENV)/bin/ruff" format --check .
