@@ -7,10 +7,12 @@ the model, whatever its surrogate, so that the check costs none. What was found 
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
+
 from locum.exceptions import FitError, ModelError
 from locum.execution.projecting import lacking_outputs
 from locum.execution.sampling import first_draws
-from locum.execution.surrogate_choice import SurrogateChoice, chosen, foreseen, indicates_by_residual
+from locum.execution.surrogate_choice import SurrogateChoice, chosen, foreseen
 from locum.execution.training import projected_on
 from locum.execution.workspace import Workspace
 from locum.highfidelity import check_simulated
@@ -32,27 +34,31 @@ def settled(work: Workspace) -> SurrogateChoice:
         Operators that are not those of the simulation, or no simulation that succeeds.
     """
     choice = foreseen(work.study, work.model)
-    if choice.kind != "projected" and not indicates_by_residual(work.study, work.model, choice.kind):
+    if choice.kind != "projected" and not choice.residual:
         return choice
     mine = {"study": work.study.hash, "model_version": work.model.version}
     document = work.store.document(_DOCUMENT) or {}
     if {key: document.get(key) for key in mine} == mine:
-        return SurrogateChoice(document["kind"], document["reason"])
+        return SurrogateChoice(document["kind"], document["reason"], document["residual"])
     if work.store.database.readonly:
         return choice
+    records = checked_draws(work)
     if choice.kind == "projected":
-        choice = chosen(work.study, work.model, _lack(work))
-    else:
-        checked_draws(work)
-    work.store.save_document(_DOCUMENT, {**mine, "kind": choice.kind, "reason": choice.reason})
+        choice = _shown(work, records)
+    work.store.save_document(_DOCUMENT, mine | asdict(choice))
     return choice
 
 
-def _lack(work: Workspace) -> str | None:
-    """What simulations show to be lacking."""
-    records = checked_draws(work)
+def _shown(work: Workspace, records: list[SampleRecord]) -> SurrogateChoice:
+    """What is chosen once simulations are seen; equations of no use for projection indicate no error either,
+    unless they are asked to.
+    """
     layout = work.store.layout(work.model.version)
-    return lacking_outputs(work.model, layout.fields, layout.quantities) or _unreachable(work, records)
+    lack = lacking_outputs(work.model, layout.fields, layout.quantities)
+    if lack is not None or (lack := _unreachable(work, records)) is None:
+        return chosen(work.study, work.model, lack)
+    asked = work.study.methods.indicator == "residual"
+    return replace(chosen(work.study, work.model, lack), residual=asked)
 
 
 def checked_draws(work: Workspace) -> list[SampleRecord]:

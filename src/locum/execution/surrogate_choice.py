@@ -19,11 +19,13 @@ class SurrogateChoice:
     """The kind of surrogate, and why: ``reason`` goes on after it.
 
     ``best`` stands for whichever of interpolated, inferred and hybrid has the least cross-validated error
-    when one is trained.
+    when one is trained. ``residual`` says whether the residual of the model's equations indicates the error
+    of an interpolated field.
     """
 
     kind: SurrogateKind | Literal["best"]
     reason: str
+    residual: bool = False
 
     def __str__(self) -> str:
         return f"{self.kind}, {self.reason}"
@@ -47,7 +49,7 @@ def foreseen(study: Study, model: HighFidelityModel) -> SurrogateChoice:
         study.inferred_options(study.space(model))  # refuses terms that are none
     if asked == "auto" or asked == "projected":
         return chosen(study, model, lack_of(model))
-    return SurrogateChoice(asked, "as methods.surrogate asks")
+    return SurrogateChoice(asked, "as methods.surrogate asks", indicates_by_residual(study, model, asked))
 
 
 def chosen(study: Study, model: HighFidelityModel, lack: str | None) -> SurrogateChoice:
@@ -72,7 +74,8 @@ def chosen(study: Study, model: HighFidelityModel, lack: str | None) -> Surrogat
             f"{study.path}: methods.surrogate: no projected surrogate can be made: "
             f"model {model.name} {lack}; ask for interpolated"
         )
-    return SurrogateChoice("interpolated", f"because model {model.name} {lack}")
+    residual = indicates_by_residual(study, model, "interpolated")
+    return SurrogateChoice("interpolated", f"because model {model.name} {lack}", residual)
 
 
 def indicates_by_residual(study: Study, model: HighFidelityModel, kind: str) -> bool:

@@ -15,7 +15,6 @@ from locum.execution.candidate import Candidate
 from locum.execution.inferring import Made, best, infer, interpolated_statistics
 from locum.execution.projecting import project, projection_statistics
 from locum.execution.sampling import calibration_samples, require_enough, training_samples
-from locum.execution.surrogate_choice import indicates_by_residual
 from locum.execution.workspace import Workspace
 from locum.highfidelity import HasInnerProduct, lumped_mass
 from locum.reduction import InnerProduct
@@ -85,7 +84,7 @@ def _made(work: Workspace, training: Sequence[SampleRecord]) -> Made:
 def _interpolated(work: Workspace, data: TrainingData) -> Made:
     trained = train_interpolated(data, work.study.interpolated_options(), start=_previous(work))
     made = Made(trained.surrogate, interpolated_statistics(trained.statistics))
-    if not indicates_by_residual(work.study, work.model, work.choice.kind):
+    if not work.choice.residual:
         return made
     try:
         problem = cast("AffineProblem", work.problem)  # the model is steady
