@@ -24,7 +24,7 @@ from locum.execution.workspace import Workspace, open_workspace
 from locum.flows.check import check_candidate
 from locum.flows.simulate import simulate_batch
 from locum.flows.train import fit_surrogate, promote_candidate, train_candidate
-from locum.reports.study_report import write_study_report
+from locum.reports.study_report import up_to_date_report
 from locum.snapshots import SampleRecord
 
 
@@ -75,7 +75,7 @@ def adapt(
                 work.progress.phase("simulating")
                 running.popleft().result()
             pipeline.advance()
-        report = write_study_report(work, found=found)
+        report = up_to_date_report(work, found)
         publish_report(work, report)
         summary = summary_document(work, exhausted() if decision.goes_on else decision, report, before)
         publish_verdict(work, summary["status"], decision.advice)
@@ -89,8 +89,8 @@ def first_simulations(work: Workspace) -> Fitted | None:
         # the calibration is drawn in no time; what trains overtakes it as soon as the design is drawn
         calibration = start_batch(work, calibration_to_run(work))
         training = start_batch(work, training_to_run(work))
-        # not sooner: the simulation processes start faster alone
-        import_in_background("locum.regression.hyperparameters", "locum.reports.report", "matplotlib.tri")
+        if training or calibration:  # not sooner: the simulation processes start faster alone
+            import_in_background("locum.regression.hyperparameters", "locum.reports.report", "matplotlib.tri")
         if training:
             training.result()
         if calibration and fitted is None and is_enough(work) and not calibration.state.is_final():

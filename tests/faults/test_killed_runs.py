@@ -129,6 +129,20 @@ def test_a_finished_study_asks_nothing_of_the_solver_and_says_so(
     assert not simulated(log)
 
 
+def test_a_report_is_written_again_only_where_something_has_changed(locum_flow, finished_study) -> None:
+    report = finished_study.parent / "study" / "report.html"
+
+    def written(*arguments: str) -> int:
+        assert locum_flow("run", finished_study, "-q", *arguments).returncode == 0
+        return report.stat().st_mtime_ns
+
+    first = written()
+    assert written() == first
+    assert written("--set", "accuracy.tolerance=0.05") > first
+    report.unlink()
+    assert written("--set", "accuracy.tolerance=0.05") > first
+
+
 def test_another_tolerance_reuses_every_simulation(locum_flow, finished_study, log: Path) -> None:
     known = committed(finished_study.parent / "study")
     arguments = ("--set", "accuracy.tolerance=0.05", "-q", "--json")

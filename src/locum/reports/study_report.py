@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import json
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from locum import __version__
 from locum.arrays import Array
 from locum.errors import CheckedSurrogate, measured_errors
 from locum.execution.audit import AUDIT
@@ -25,6 +29,38 @@ from locum.reports.black_box import way_of
 from locum.snapshots import SampleRecord
 
 QUERY_ROWS = 10_000
+
+_WRITTEN = "report"
+
+
+def up_to_date_report(work: Workspace, found: Sweep | None = None) -> Path:
+    """The study's ``report.html``, written again only where something has changed since.
+
+    Parameters
+    ----------
+    found
+        As for :func:`write_study_report`.
+    """
+    path, state = work.study.folder / "report.html", _state(work)
+    if not (path.exists() and work.store.document(_WRITTEN) == state):
+        write_study_report(work, path, found)
+        work.store.save_document(_WRITTEN, state)
+    return path
+
+
+def _state(work: Workspace) -> str:
+    """Hash of what a report tells: the study, samples, rounds and versions; not how long they took."""
+    rounds = [dataclasses.replace(entry, seconds={}).to_dict() for entry in work.rounds()]
+    samples = sorted((record.identity, record.outcome) for record in work.samples())
+    known = [
+        __version__,
+        work.study.to_json(),
+        rounds,
+        samples,
+        versions_document(work),
+        work.store.document(AUDIT),
+    ]
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
 
 def write_study_report(work: Workspace, path: Path | None = None, found: Sweep | None = None) -> Path:
