@@ -37,7 +37,7 @@ def test_saved_it_answers_the_same_bits(scale):
     x = np.random.default_rng(2).random((20, 2))
     assert (DeviationScale.from_arrays(arrays, content)(x) == scale(x)).all()
     for damage in ({"lowest": np.nan}, {"highest": -np.inf}, {"logarithm": {}}):
-        with pytest.raises(StorageError, match="cannot be read|should be"):
+        with pytest.raises(StorageError, match=r"cannot be read|should be"):
             DeviationScale.from_arrays(arrays, content | damage)
 
 
