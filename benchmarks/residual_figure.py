@@ -1,32 +1,42 @@
 """How much sharper does the error figure of an interpolated field get from the model's equations?
 
 Steady advection and diffusion from a moving source: neither affine nor symmetric, and the model hands over
-assembled matrices alone. One interpolated surrogate for each size of the Sobol design, and the same
-calibration simulations for both indicators: the deviation of the regression, and the residual of the answer.
-On 400 fresh simulations, the calibrated figure over the true error: its median and 95 % quantile (one is a
-figure that knows the error), and the coverage, of which 95 % is claimed; each the mean over five independent
-calibrations of 100 simulations. The peer is the deviation.
+assembled matrices alone. And a slab that heats itself: nonlinear, steep in a narrow band, with residual and
+Jacobian. One interpolated surrogate for each size of the Sobol design, and the same calibration simulations
+for both indicators: the deviation of the regression, and either the residual of the answer or the deviation
+as Newton corrections scale it. On 400 fresh simulations, the calibrated figure over the true error: its
+median and 95 % quantile (one is a figure that knows the error), and the coverage, of which 95 % is claimed;
+each the mean over five independent calibrations of 100 simulations. The peer is the deviation.
 
-    python benchmarks/residual_figure.py [--cells 40]
+    python benchmarks/residual_figure.py
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from locum.arrays import Array
-from locum.errors import Tolerance, Truth, calibrate
-from locum.highfidelity import AdvectionDiffusion, FieldDescription, Mesh
+from locum.errors import Tolerance, Truth, calibrate, measured_errors
+from locum.errors.newton_corrector import CORRECTIONS, newton_scaled
+from locum.highfidelity import (
+    AdvectionDiffusion,
+    FieldDescription,
+    HasInnerProduct,
+    Mesh,
+    SelfHeating,
+    lumped_mass,
+)
 from locum.parameters import sobol_design
 from locum.reduction import InnerProduct
 from locum.surrogates import (
@@ -41,7 +51,7 @@ from locum.surrogates.residual_indicator import residual_indicator
 from locum.surrogates.separated_problem import separated_problem
 
 RESULTS = Path(__file__).parent / "results"
-FIELD, TOLERANCE, COVERAGE = "concentration", 0.01, 0.95
+TOLERANCE, COVERAGE = 0.01, 0.95
 DESIGNS, CALIBRATION, CALIBRATIONS, FRESH = (40, 80, 160), 100, 5, 400
 
 
@@ -49,6 +59,7 @@ DESIGNS, CALIBRATION, CALIBRATIONS, FRESH = (40, 80, 160), 100, 5, 400
 class Row:
     """One surrogate with one indicator; ``figure`` over true error, and how both scatter (log10)."""
 
+    model: str
     design: int
     indicator: str
     error: float
@@ -60,43 +71,64 @@ class Row:
     microseconds: float
 
 
-def fields_at(model: AdvectionDiffusion, values: Array) -> Array:
+Indicate = Callable[[InterpolatedSurrogate], InterpolatedSurrogate]
+
+
+def advection_diffusion(model: AdvectionDiffusion) -> Indicate:
+    """The residual of the equations, which are separated once."""
+    problem = separated_problem(model, rtol=0.01 * TOLERANCE)
+    field = model.solution_field
+    return lambda surrogate: surrogate.with_residual(
+        field, residual_indicator(surrogate.fields[field].basis, problem)
+    )
+
+
+def self_heating(model: SelfHeating) -> Indicate:
+    """The deviation, scaled by Newton corrections of this surrogate."""
+    return lambda surrogate: newton_scaled(surrogate, model, np.random.default_rng(4))
+
+
+def fields_at(model: Any, values: Array) -> Array:
     names = model.parameters.names
     runs = (model.simulate(dict(zip(names, row.tolist(), strict=True))) for row in values)
-    return np.stack([run[FIELD].values for run in runs])
+    return np.stack([run[model.solution_field].values for run in runs])
 
 
-def trained(model: AdvectionDiffusion, design: int) -> InterpolatedSurrogate:
-    space = model.parameters
+def trained(model: Any, design: int) -> InterpolatedSurrogate:
+    space, name = model.parameters, model.solution_field
     values = sobol_design(space, design, np.random.default_rng(0))
     snapshots = fields_at(model, values)
     mesh = Mesh.from_ugrid(model.simulate(dict(zip(space.names, values[0].tolist(), strict=True))))
-    described = Description(space, {FIELD: FieldDescription(FIELD, ("node",), (mesh.nodes,), "")}, {}, mesh)
-    field = FieldData(lambda: [snapshots], InnerProduct(model.inner_product(FIELD)), TOLERANCE)
+    described = Description(space, {name: FieldDescription(name, ("node",), (mesh.nodes,), "")}, {}, mesh)
+    product = model.inner_product(name) if isinstance(model, HasInnerProduct) else lumped_mass(mesh)
+    data = FieldData(lambda: [snapshots], InnerProduct(product), TOLERANCE)
     return train_interpolated(
-        TrainingData(described, values, {FIELD: field}, {}), InterpolatedOptions()
+        TrainingData(described, values, {name: data}, {}), InterpolatedOptions()
     ).surrogate
 
 
 def measured(
-    surrogate: InterpolatedSurrogate, indicator: str, held_out: list[Truth], fresh: Array, errors: Array
+    model: Any, surrogate: InterpolatedSurrogate, indicator: str, held_out: list[Truth], fresh: Truth
 ) -> Row:
+    (field,) = fresh.fields
+    errors = measured_errors(surrogate, fresh).total[field]
     started = time.perf_counter()
-    indicators = surrogate.field_indicator(FIELD, fresh)
-    each = (time.perf_counter() - started) / len(fresh)
+    indicators = surrogate.field_indicator(field, fresh.values)
+    each = (time.perf_counter() - started) / len(indicators)
     calibrated = [
         calibrate(
             surrogate,
             truth,
             coverage=COVERAGE,
-            tolerances={FIELD: Tolerance(TOLERANCE)},
+            tolerances={field: Tolerance(TOLERANCE)},
             generator=np.random.default_rng(3),
-        ).outputs[FIELD]
+        ).outputs[field]
         for truth in held_out
     ]
     ratios = np.stack([output.figure(indicators) / errors for output in calibrated])
     return Row(
-        design=len(surrogate.fields[FIELD].regression.leave_one_out()[0]),
+        model=model.name,
+        design=len(surrogate.fields[field].regression.leave_one_out()[0]),
         indicator=indicator,
         error=float(np.median(errors)),
         factor=float(np.mean([output.factor for output in calibrated])),
@@ -108,58 +140,72 @@ def measured(
     )
 
 
-def report(rows: list[Row], seconds: float) -> str:
+def compared(model: Any, indicator: str, indicating: Callable[[Any], Indicate]) -> tuple[list[Row], str]:
+    """Both indicators on all designs, and what the equations took."""
+    started = time.perf_counter()
+    indicate = indicating(model)
+    before, each = time.perf_counter() - started, []
+    values, fresh = (
+        model.parameters.sample(count, np.random.default_rng(seed))
+        for seed, count in ((1, CALIBRATION * CALIBRATIONS), (2, FRESH))
+    )
+    here, there = fields_at(model, values), fields_at(model, fresh)
+
+    def truth(values: Array, fields: Array) -> Truth:
+        return Truth(values, {model.solution_field: partial(list, [fields])}, {})
+
+    held_out = [
+        truth(values[first::CALIBRATIONS], here[first::CALIBRATIONS]) for first in range(CALIBRATIONS)
+    ]
+    rows = []
+    for design in DESIGNS:
+        surrogate = trained(model, design)
+        started = time.perf_counter()
+        indicated = indicate(surrogate)
+        each.append(time.perf_counter() - started)
+        for name, asked in (("deviation", surrogate), (indicator, indicated)):
+            rows.append(measured(model, asked, name, held_out, truth(fresh, there)))
+            print(rows[-1], flush=True)
+    return (
+        rows,
+        f"{model.name}: the equations took {before:.1f} s once, and {max(each):.1f} s for a surrogate.",
+    )
+
+
+def report(rows: list[Row], seconds: list[str]) -> str:
     lines = [
-        "| design | indicator | error, median | factor | figure over error, median | 95 % quantile "
+        "| model | design | indicator | error, median | factor | figure over error, median | 95 % quantile "
         "| scatter, decades | covered | microseconds |",
-        "|---" * 9 + "|",
+        "|---" * 10 + "|",
     ]
     lines += [
-        f"| {r.design} | {r.indicator} | {r.error:.1e} | {r.factor:.2f} | {r.median:.2f} | {r.q95:.2f} "
-        f"| {r.scatter:.2f} | {r.covered:.3f} | {r.microseconds:.0f} |"
+        f"| {r.model} | {r.design} | {r.indicator} | {r.error:.1e} | {r.factor:.2f} | {r.median:.2f} "
+        f"| {r.q95:.2f} | {r.scatter:.2f} | {r.covered:.3f} | {r.microseconds:.0f} |"
         for r in rows
     ]
-    return "\n".join([*lines, f"\nThe separation of the operators took {seconds:.0f} s, once."])
+    return "\n".join([*lines, "", *seconds, f"Newton corrections are {CORRECTIONS} for a surrogate."])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cells", type=int, default=40)
-    options = parser.parse_args()
-    model, rows = AdvectionDiffusion(cells=options.cells), []
+    rows: list[Row] = []
+    seconds = []
     with threadpool_limits(1):
-        started = time.perf_counter()
-        problem = separated_problem(model, rtol=0.01 * TOLERANCE)
-        seconds = time.perf_counter() - started
-        values, fresh = (
-            model.parameters.sample(count, np.random.default_rng(seed))
-            for seed, count in ((1, CALIBRATION * CALIBRATIONS), (2, FRESH))
-        )
-        here, there = fields_at(model, values), fields_at(model, fresh)
-        held_out = [
-            Truth(values[start::CALIBRATIONS], {FIELD: partial(list, [here[start::CALIBRATIONS]])}, {})
-            for start in range(CALIBRATIONS)
-        ]
-        for design in DESIGNS:
-            surrogate = trained(model, design)
-            errors = surrogate.field_errors(FIELD, fresh, there).total
-            residual = residual_indicator(surrogate.fields[FIELD].basis, problem)
-            for name, asked in (
-                ("deviation", surrogate),
-                ("residual", surrogate.with_residual(FIELD, residual)),
-            ):
-                rows.append(measured(asked, name, held_out, fresh, errors))
-                print(rows[-1], flush=True)
+        for model, indicator, indicating in (
+            (AdvectionDiffusion(cells=40), "residual", advection_diffusion),
+            (SelfHeating(), "Newton corrections", self_heating),
+        ):
+            found, took = compared(model, indicator, indicating)
+            rows += found
+            seconds.append(took)
     text = report(rows, seconds)
     print(text)
     machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    content = {"machine": machine, "cells": options.cells, "separation": seconds}
-    content |= {"rows": [asdict(row) for row in rows]}
+    content = {"machine": machine, "seconds": seconds, "rows": [asdict(row) for row in rows]}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "residual_figure.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     (RESULTS / "residual_figure.md").write_text(
-        "# Figures of an interpolated field: deviation and residual\n\n"
-        f"`python benchmarks/residual_figure.py --cells {options.cells}` on {machine['cores']} shared cores, "
+        "# Figures of an interpolated field: deviation, residual and Newton corrections\n\n"
+        f"`python benchmarks/residual_figure.py` on {machine['cores']} shared cores, "
         f"one BLAS thread: {CALIBRATIONS} calibrations of {CALIBRATION} simulations, {FRESH} fresh ones, "
         f"{COVERAGE:.0%} claimed.\n"
         f"\n{text}\n",

@@ -15,7 +15,7 @@ from locum.execution.status import status_document
 from locum.execution.surrogate_choice import foreseen, indicates_by_residual
 from locum.execution.training import fit, train
 from locum.execution.workspace import open_workspace
-from locum.highfidelity import AdvectionDiffusion, HeatEquation, SelfHeating, ThermalBlock
+from locum.highfidelity import AdvectionDiffusion, CooledBlade, HeatEquation, SelfHeating, ThermalBlock
 from locum.reports.study_report import write_study_report
 from locum.study import load_study
 
@@ -68,8 +68,14 @@ def test_equations_that_are_of_no_use_are_done_without_unless_asked_for(study, f
     monkeypatch.setattr("locum.execution.workspace.problem_of", unstable)
     with open_workspace(study, quiet=True) as work:
         draw(work, finish)
+        told = "errors indicated by the deviation of the regression, because model advection_diffusion hands"
+        assert told in str(work.choice) and "(stability: a constant must be positive)" in str(work.choice)
         finish(work, training_to_run(work))
         assert fit(work).statistics["concentration"]["indicator"] == "deviation"
+    monkeypatch.undo()
+    with open_workspace(study, quiet=True) as work:
+        assert not work.choice.residual  # it was settled, and is not tried again
+    monkeypatch.setattr("locum.execution.workspace.problem_of", unstable)
     asked = ["methods.indicator=residual"]
     with open_workspace(study, asked, quiet=True) as work, pytest.raises(ModelError, match="be positive"):
         fit(work)
@@ -81,7 +87,8 @@ def test_equations_that_are_of_no_use_are_done_without_unless_asked_for(study, f
         (ThermalBlock(2, 4), True),
         (AdvectionDiffusion(cells=4), True),
         (HeatEquation(cells=4), False),
-        (SelfHeating(cells=4), False),
+        (SelfHeating(cells=4), True),
+        (CooledBlade(), False),
     ],
 )
 def test_the_residual_is_taken_where_it_can_be_had(study, model, possible) -> None:
@@ -95,6 +102,21 @@ def test_the_residual_is_taken_where_it_can_be_had(study, model, possible) -> No
     else:
         with pytest.raises(StudyError, match=r"methods\.indicator: there is no residual: model "):
             foreseen(asked, model)
+
+
+def test_a_nonlinear_model_has_its_deviations_scaled_by_newton_corrections(tmp_path, finish) -> None:
+    path = tmp_path / "slab.yaml"
+    model = {"kind": "self_heating", "cells": 20}
+    path.write_text(yaml.safe_dump(STUDY | {"name": "slab", "model": model}), encoding="utf-8")
+    with open_workspace(path, quiet=True) as work:
+        draw(work, finish)
+        assert work.choice.residual and "deviation" not in work.choice.reason
+        finish(work, training_to_run(work))
+        made = fit(work)
+        assert made.statistics["temperature"]["indicator"] == "deviation, scaled by Newton corrections"
+        assert made.surrogate.fields["temperature"].scale is not None
+    with open_workspace(path, ["methods.indicator=deviation"], quiet=True) as work:
+        assert fit(work).surrogate.fields["temperature"].scale is None
 
 
 def test_operators_that_are_not_those_of_the_simulation_are_found_before_the_study(

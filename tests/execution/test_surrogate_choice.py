@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,6 +109,20 @@ def test_assembled_operators_are_projected_where_separation_reaches_the_toleranc
     assert too_fine.startswith("interpolated, because model assembled hands over equations that leave an err")
     restless = settle(block_study("Restless", storage={"folder": "restless"}), residual=False)
     assert restless.startswith("interpolated, because model restless hands over equations that ")
+
+
+def test_auto_does_not_wait_for_equations_longer_than_for_simulations(
+    block_study, settle, monkeypatch
+) -> None:
+    path = block_study("Assembled")
+    monkeypatch.setattr("locum.execution.affordability.PATIENCE", 0.0)
+    told = r"interpolated, because model assembled needs up to 2324 assembled systems, about \d+ s, where 0 s"
+    assert re.match(told, settle(path, residual=False))
+    with open_workspace(path, ["methods.surrogate=interpolated"], quiet=True) as work:
+        assert not work.choice.residual and "needs up to 2324 assembled systems" in work.choice.reason
+    assert settle(path, "methods.surrogate=projected").startswith("projected, as methods.surrogate asks")
+    # what was found is there
+    assert settle(path, "budget.simulations=50").startswith("projected, because model assembled hands over")
 
 
 def test_what_was_settled_stays_so(block_study, settle) -> None:

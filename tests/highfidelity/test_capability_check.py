@@ -142,6 +142,11 @@ class Halved(SelfHeating):
         return super().jacobian(state, parameters) / 2.0
 
 
+class Warming(SelfHeating):
+    def simulate(self, parameters: Mapping[str, float]) -> xr.Dataset:
+        return super().simulate(parameters).expand_dims(time=[0.0, 1.0])
+
+
 def test_a_residual_is_checked_with_its_jacobian() -> None:
     assert isinstance(SelfHeating(cells=30), HasResidual)
     check_capabilities(SelfHeating(cells=30))
@@ -149,6 +154,8 @@ def test_a_residual_is_checked_with_its_jacobian() -> None:
         check_capabilities(Shifted(cells=30))
     with pytest.raises(ModelError, match="not the derivative"):
         check_capabilities(Halved(cells=30))
+    with pytest.raises(ModelError, match="a residual is of a steady field"):
+        check_capabilities(Warming(cells=30))
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,13 @@ def problem_of(study: Study, model: Any) -> AffineProblem | EvolutionProblem:
     return problem
 
 
+def separation_is_kept(study: Study, model: Any) -> bool:
+    """Whether the affine form of a model that only assembles its operators was found already."""
+    from locum.surrogates.separated_problem import is_kept
+
+    return is_kept(model, study.space(model), _separation_rtol(study), study.folder)
+
+
 def project(
     problem: AffineProblem | EvolutionProblem,
     description: Description,

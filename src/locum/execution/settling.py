@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 
 from locum.exceptions import FitError, ModelError
+from locum.execution.affordability import too_dear
 from locum.execution.projecting import lacking_outputs
 from locum.execution.sampling import first_draws
-from locum.execution.surrogate_choice import SurrogateChoice, chosen, foreseen
+from locum.execution.surrogate_choice import SurrogateChoice, chosen, corrected_by_newton, foreseen
 from locum.execution.training import projected_on
 from locum.execution.workspace import Workspace
 from locum.highfidelity import check_simulated
@@ -45,6 +46,8 @@ def settled(work: Workspace) -> SurrogateChoice:
     records = checked_draws(work)
     if choice.kind == "projected":
         choice = _shown(work, records)
+    if choice.residual and work.study.methods.indicator == "auto":
+        choice = _indicated(work, choice, records)
     work.store.save_document(_DOCUMENT, mine | asdict(choice))
     return choice
 
@@ -55,10 +58,28 @@ def _shown(work: Workspace, records: list[SampleRecord]) -> SurrogateChoice:
     """
     layout = work.store.layout(work.model.version)
     lack = lacking_outputs(work.model, layout.fields, layout.quantities)
-    if lack is not None or (lack := _unreachable(work, records)) is None:
+    if lack is not None:
         return chosen(work.study, work.model, lack)
+    if work.study.methods.surrogate == "auto":
+        lack = too_dear(work, records)
+    if (lack := lack or _unreachable(work, records)) is None:
+        return chosen(work.study, work.model, None)
     asked = work.study.methods.indicator == "residual"
     return replace(chosen(work.study, work.model, lack), residual=asked)
+
+
+def _indicated(work: Workspace, choice: SurrogateChoice, records: list[SampleRecord]) -> SurrogateChoice:
+    """The same choice; without the residual, and saying why, where that takes too long or cannot be had."""
+    lack = too_dear(work, records)
+    if lack is None and not corrected_by_newton(work.model):
+        try:
+            _ = work.problem
+        except (FitError, ModelError) as error:
+            lack = f"hands over equations that cannot be projected ({error})"
+    if lack is None:
+        return choice
+    told = f"its errors indicated by the deviation of the regression, because model {work.model.name} {lack}"
+    return replace(choice, reason=f"{choice.reason}; {told}", residual=False)
 
 
 def checked_draws(work: Workspace) -> list[SampleRecord]:

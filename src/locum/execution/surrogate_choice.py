@@ -9,7 +9,13 @@ from typing import Literal
 
 from locum.exceptions import StudyError
 from locum.execution.projecting import lack_of
-from locum.highfidelity import HasTimeStepping, HighFidelityModel
+from locum.highfidelity import (
+    HasAffineOperators,
+    HasOperators,
+    HasResidual,
+    HasTimeStepping,
+    HighFidelityModel,
+)
 from locum.study import Study
 from locum.surrogates import SurrogateKind
 
@@ -89,5 +95,14 @@ def lack_of_residual(model: HighFidelityModel) -> str | None:
     says it.
     """
     if isinstance(model, HasTimeStepping):
-        return "evolves in time, and only of steady fields is there a residual"
+        return "evolves in time, where a residual would take all steps, as many as the simulation"
+    if corrected_by_newton(model):
+        return None
+    if not isinstance(model, HasAffineOperators | HasOperators):
+        return "is steady and hands over neither operators nor residual and jacobian, or it evolves in time"
     return lack_of(model)
+
+
+def corrected_by_newton(model: HighFidelityModel) -> bool:
+    """Whether Newton corrections tell how large errors are: of models that are not known as linear."""
+    return isinstance(model, HasResidual) and lack_of(model) is not None

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from locum.errors import CheckedSurrogate, Truth, calibrate, domain_of
+from locum.errors.newton_corrector import newton_scaled
 from locum.exceptions import FitError, ModelError
 from locum.execution.candidate import Candidate
 from locum.execution.inferring import Made, best, infer, interpolated_statistics
 from locum.execution.projecting import project, projection_statistics
 from locum.execution.sampling import calibration_samples, require_enough, training_samples
+from locum.execution.surrogate_choice import corrected_by_newton
 from locum.execution.workspace import Workspace
 from locum.highfidelity import HasInnerProduct, lumped_mass
 from locum.reduction import InnerProduct
@@ -87,16 +89,26 @@ def _interpolated(work: Workspace, data: TrainingData) -> Made:
     if not work.choice.residual:
         return made
     try:
-        problem = cast("AffineProblem", work.problem)  # the model is steady
-        field = problem.field
-        indicator = residual_indicator(trained.surrogate.fields[field].basis, problem)
+        return _indicated(work, trained.surrogate, made.statistics)
     except (ModelError, FitError) as error:  # a system that is not stable, or cannot be separated
         if work.study.methods.indicator == "residual":
             raise
         work.progress.say(f"errors are indicated by the deviation of the regression: {error}")
         return made
-    made.statistics[field]["indicator"] = "residual"
-    return Made(trained.surrogate.with_residual(field, indicator), made.statistics)
+
+
+def _indicated(work: Workspace, surrogate: InterpolatedSurrogate, statistics: Mapping[str, Any]) -> Made:
+    """Let the model's equations indicate the error of the field of their unknowns."""
+    model: Any = work.model
+    field = model.solution_field
+    if corrected_by_newton(model):
+        told = "deviation, scaled by Newton corrections"
+        surrogate = newton_scaled(surrogate, model, work.generator("corrections"))
+    else:
+        told, problem = "residual", cast("AffineProblem", work.problem)  # the model is steady
+        indicator = residual_indicator(surrogate.fields[field].basis, problem)
+        surrogate = surrogate.with_residual(field, indicator)
+    return Made(surrogate, {**statistics, field: {**statistics[field], "indicator": told}})
 
 
 def projected_on(work: Workspace, records: Sequence[SampleRecord]) -> EquationSurrogate:

@@ -110,7 +110,7 @@ class _Check:
             if isinstance(model, HasOperators):
                 self._solves(*model.operators(parameters), states[-1], "operators")
             if isinstance(model, HasResidual):
-                self._residual(model, states[-1], parameters)
+                self._residual(model, states, parameters)
             if isinstance(model, HasOutputFunctionals):
                 self._outputs(model, states[-1], dataset)
 
@@ -250,7 +250,12 @@ class _Check:
             )
         return factors
 
-    def _residual(self, model: HasResidual, state: Array, parameters: Mapping[str, float]) -> None:
+    def _residual(self, model: HasResidual, states: Array, parameters: Mapping[str, float]) -> None:
+        if len(states) > 1:
+            raise self.fail(
+                "a residual is of a steady field, and its own changes in time; leave residual out"
+            )
+        state = states[0]
         residual, jacobian = model.residual(state, parameters), model.jacobian(state, parameters)
         self._fits(residual, "the residual")
         self._square(jacobian, "the Jacobian")

@@ -169,7 +169,7 @@ class HasOutputFunctionals(HasUnknowns, Protocol):
 
 @runtime_checkable
 class HasResidual(HasUnknowns, Protocol):
-    """The model evaluates its (perhaps nonlinear) equations R(u; mu) = 0 at any state."""
+    """A steady model evaluates its (perhaps nonlinear) equations R(u; mu) = 0 at any state."""
 
     def residual(self, state: Array, parameters: Mapping[str, float]) -> Array:
         """R(u; mu), shape (n,), for unknowns ``state`` (n,); zero at the solution."""

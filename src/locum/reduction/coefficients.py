@@ -25,8 +25,9 @@ from locum.parameters import ParameterSpace, space_from_dict
 from locum.parameters.expressions import Expressions
 
 DEGREES = (2, 4, 6, 8, 10, 12, 14, 16, 20, 24)
-_CHECKED_POINTS = 64
-_POINTS_PER_TERM = 2
+CHECKED_POINTS = 64
+POINTS_PER_TERM = 2
+MOST_TERMS = 1000
 _BLOCK_NUMBERS = 1 << 18  # products that are held at a time
 
 
@@ -89,7 +90,7 @@ def polynomial_coefficients(
     space: ParameterSpace,
     *,
     rtol: float,
-    max_terms: int = 1000,
+    max_terms: int = MOST_TERMS,
 ) -> PolynomialCoefficients:
     """Fit coefficients, with as high a degree as ``rtol`` asks for at random points.
 
@@ -115,16 +116,16 @@ def polynomial_coefficients(
     FitError
         So many parameters that not even the lowest degree is allowed.
     """
-    checked = space.sample(_CHECKED_POINTS, np.random.default_rng(0))
+    checked = space.sample(CHECKED_POINTS, np.random.default_rng(0))
     truth = coefficients(checked)
-    points = _chebyshev_points(space.dimension, _POINTS_PER_TERM * max_terms)
+    points = _chebyshev_points(space.dimension, POINTS_PER_TERM * max_terms)
     known = np.empty((0, truth[0].shape[1] + truth[1].shape[1]))
     found = None
     for degree in DEGREES:
         if math.comb(space.dimension + degree, degree) > max_terms:
             break
         degrees = _total_degree(space.dimension, degree)
-        inside = points[: _POINTS_PER_TERM * len(degrees)]
+        inside = points[: POINTS_PER_TERM * len(degrees)]
         new = coefficients(space.unwarp(0.5 * (inside[len(known) :] + 1.0)))
         known = np.concatenate([known, np.concatenate(new, axis=1)])
         expansion = np.linalg.lstsq(_products(inside, degrees), known)[0]

@@ -273,7 +273,8 @@ class Methods(Section):
     indicator: Literal["auto", "deviation", "residual"] = "auto"
     """What indicates the error of an interpolated field before it is calibrated. deviation: what the
     regression says of itself. residual: what the model's equations say of the answer, for steady models that
-    hand over their operators and an inner product. auto is residual where it can be had."""
+    hand over their operators and an inner product, or residual and Jacobian. auto is residual where it can be
+    had at little cost."""
     structure: StructureSection | None = None
     """How the parameters enter the equations that are inferred; left out, it is found."""
     reduction: Reduction = Reduction()

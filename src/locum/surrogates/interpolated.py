@@ -24,6 +24,7 @@ from locum.regression import (
     coordinate_predictor_from_arrays,
     quantity_predictor_from_arrays,
 )
+from locum.surrogates.deviation_scale import DeviationScale
 from locum.surrogates.prediction import Prediction
 from locum.surrogates.residual_indicator import ResidualIndicator
 from locum.surrogates.saved import Saved, packed, write_saved
@@ -44,13 +45,16 @@ class InterpolatedField:
     basis, regression
         From parameters to coordinates, and on to the field.
     residual
-        Indicates the field's error by the model's equations, where they are known; else the deviation of the
-        regression does.
+        Indicates the field's error by the model's equations, where they are linear and known; else the
+        deviation of the regression does.
+    scale
+        What that deviation is multiplied by, where the model's equations have told.
     """
 
     basis: FieldBasis
     regression: CoordinatePredictor
     residual: ResidualIndicator | None = None
+    scale: DeviationScale | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,19 +120,23 @@ class InterpolatedSurrogate:
     def field_indicator(self, field: str, values: Array) -> Array:
         """Residual of the model's equations where they are known, else the deviation of the regression, (q,).
 
-        That is the root of the summed variances of coordinates and truncation. Both are relative to the
-        field's norm.
+        That is the root of the summed variances of coordinates and truncation, scaled where errors are known
+        to be larger or smaller. All are relative to the field's norm.
         """
         if (residual := self.fields[field].residual) is not None:
             return self._residuals(field, residual, values)
         basis, regression = self.fields[field].basis, self.fields[field].regression
+        scale = self.fields[field].scale
         result = np.empty(len(values))
         with _one_blas_thread(len(values)), np.errstate(divide="ignore", invalid="ignore"):
             for rows in _blocks(len(values), basis.rank):
-                mean, deviation = regression.mean_and_deviation(self._warped(values[rows]))
+                warped = self._warped(values[rows])
+                mean, deviation = regression.mean_and_deviation(warped)
                 energy = np.einsum("qm,qm->q", mean, mean)
                 variance = np.einsum("qm,qm->q", deviation, deviation)
                 result[rows] = np.sqrt(variance / energy + basis.truncation_error**2)
+                if scale is not None:
+                    result[rows] *= scale(warped)
         return result
 
     def _residuals(self, field: str, residual: ResidualIndicator, values: Array) -> Array:
@@ -202,6 +210,10 @@ class InterpolatedSurrogate:
         """The same answers, with another indicator of one field's error."""
         return replace(self, fields={**self.fields, field: replace(self.fields[field], residual=residual)})
 
+    def with_scale(self, field: str, scale: DeviationScale) -> Self:
+        """The same answers, with a scaled deviation as indicator of one field's error."""
+        return replace(self, fields={**self.fields, field: replace(self.fields[field], scale=scale)})
+
     def save(self, folder: Path) -> None:
         """Write the saved form: JSON and arrays, no pickle."""
         description, arrays = self.description.to_saved()
@@ -211,9 +223,10 @@ class InterpolatedSurrogate:
                 "basis": packed(arrays, f"field.{name}.basis.", field.basis.to_arrays()),
                 "regression": packed(arrays, f"field.{name}.regression.", field.regression.to_arrays()),
             }
-            if field.residual is not None:
-                saved = packed(arrays, f"field.{name}.residual.", field.residual.to_arrays())
-                content["fields"][name]["residual"] = saved
+            for part in ("residual", "scale"):
+                if (indicating := getattr(field, part)) is not None:
+                    saved = packed(arrays, f"field.{name}.{part}.", indicating.to_arrays())
+                    content["fields"][name][part] = saved
         if self.regression is not None:
             content["regression"] = packed(arrays, "regression.", self.regression.to_arrays())
         write_saved(folder, "surrogate", Saved(self.kind, content, arrays))
@@ -232,6 +245,9 @@ class InterpolatedSurrogate:
                     ),
                     ResidualIndicator.from_arrays(taken(arrays, f"field.{name}.residual."), field["residual"])
                     if "residual" in field
+                    else None,
+                    DeviationScale.from_arrays(taken(arrays, f"field.{name}.scale."), field["scale"])
+                    if "scale" in field
                     else None,
                 )
                 for name, field in content["fields"].items()

@@ -23,6 +23,9 @@ from locum.parameters import ParameterSpace
 from locum.reduction import InnerProduct
 from locum.reduction.affine_system import AffineSystem
 from locum.reduction.coefficients import (
+    CHECKED_POINTS,
+    MOST_TERMS,
+    POINTS_PER_TERM,
     CoefficientExpressions,
     PolynomialCoefficients,
     coefficients_from_saved,
@@ -165,6 +168,15 @@ def separated_problem(
         stability=found.stability,
         separation_error=found.error,
     )
+
+
+def is_kept(model: Any, space: ParameterSpace, rtol: float, folder: Path) -> bool:
+    """Whether :func:`separated_problem` would find what it needs in its folder."""
+    return SeparatedSystem.load(folder, _key(model, space, rtol)) is not None
+
+
+MOST_ASSEMBLIES = _SEARCHED + CHECKED_POINTS + POINTS_PER_TERM * MOST_TERMS + _MEASURED + _CONSTANTS
+"""Assembled systems that a separation takes at most."""
 
 
 def separated_system(model: Any, space: ParameterSpace, inner: InnerProduct, rtol: float) -> SeparatedSystem:
