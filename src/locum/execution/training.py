@@ -12,7 +12,7 @@ import numpy as np
 from locum.errors import CheckedSurrogate, Truth, calibrate, domain_of
 from locum.exceptions import FitError, ModelError
 from locum.execution.candidate import Candidate
-from locum.execution.inferring import Made, best, infer, interpolated_statistics
+from locum.execution.inferring import Made, best, infer, interpolate
 from locum.execution.projecting import project, projection_statistics
 from locum.execution.sampling import calibration_samples, require_enough, training_samples
 from locum.execution.workspace import Workspace
@@ -27,7 +27,6 @@ from locum.surrogates import (
     InterpolatedSurrogate,
     Surrogate,
     TrainingData,
-    train_interpolated,
 )
 from locum.surrogates.residual_indicator import residual_indicator
 
@@ -73,30 +72,32 @@ def _made(work: Workspace, training: Sequence[SampleRecord]) -> Made:
     if kind == "projected":
         projected = projected_on(work, training)
         return Made(projected, projection_statistics(projected))
-    data = training_data(work, training)
-    if kind == "interpolated":
-        return _interpolated(work, data)
+    data, earlier = training_data(work, training), _previous(work)
+    if kind in ("inferred", "hybrid"):
+        return infer(work.study, work.space, data)
     if kind == "best":
-        return best(work.study, work.space, data, _previous(work))
-    return infer(work.study, work.space, data)
+        made = best(work.study, work.space, data, earlier)
+    else:
+        start = earlier.checked.surrogate if earlier is not None else None
+        made = interpolate(work.study, data, start if isinstance(start, InterpolatedSurrogate) else None)
+    return _with_residual(work, made) if work.choice.residual else made
 
 
-def _interpolated(work: Workspace, data: TrainingData) -> Made:
-    trained = train_interpolated(data, work.study.interpolated_options(), start=_previous(work))
-    made = Made(trained.surrogate, interpolated_statistics(trained.statistics))
-    if not work.choice.residual:
+def _with_residual(work: Workspace, made: Made) -> Made:
+    """Let the model's equations indicate the error of a field that Gaussian processes predict."""
+    if not isinstance(made.surrogate, InterpolatedSurrogate):
         return made
     try:
         problem = cast("AffineProblem", work.problem)  # the model is steady
         field = problem.field
-        indicator = residual_indicator(trained.surrogate.fields[field].basis, problem)
+        indicator = residual_indicator(made.surrogate.fields[field].basis, problem)
     except (ModelError, FitError) as error:  # a system that is not stable, or cannot be separated
         if work.study.methods.indicator == "residual":
             raise
         work.progress.say(f"errors are indicated by the deviation of the regression: {error}")
         return made
     made.statistics[field]["indicator"] = "residual"
-    return Made(trained.surrogate.with_residual(field, indicator), made.statistics)
+    return made._replace(surrogate=made.surrogate.with_residual(field, indicator))
 
 
 def projected_on(work: Workspace, records: Sequence[SampleRecord]) -> EquationSurrogate:
@@ -243,10 +244,9 @@ def checked_surrogate(
     return CheckedSurrogate(surrogate, calibrated, domain, tolerances, manifest)
 
 
-def _previous(work: Workspace) -> InterpolatedSurrogate | None:
-    """The version trained last for this study and model: its hyper-parameters are a good start."""
+def _previous(work: Workspace) -> Candidate | None:
+    """The version trained last for this study and model: what it found is where the next one starts."""
     for version in reversed(work.registry.versions()):
         if (version.study_hash, version.model_version) == (work.study.training_hash, work.model.version):
-            surrogate = Candidate.load(version).checked.surrogate
-            return surrogate if isinstance(surrogate, InterpolatedSurrogate) else None
+            return Candidate.load(version)
     return None
