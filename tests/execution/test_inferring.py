@@ -78,6 +78,7 @@ def test_the_best_is_taken_compared_and_shown_and_costs_no_simulation(trained) -
         assert len(work.samples()) == 26
         way = way_of(work, candidate)
         assert (way.kind, way.reason) == (surrogate.kind, "as methods.surrogate asks")
+        assert way.compared_on == 16
         kinds = {each.kind: each for each in way.compared}
         assert kinds[surrogate.kind].chosen and not kinds["interpolated"].chosen
         assert kinds[surrogate.kind].errors["temperature"] < kinds["interpolated"].errors["temperature"]

@@ -17,6 +17,7 @@ from locum.execution.workspace import Workspace, open_workspace
 from locum.highfidelity import AdvectionDiffusion, HeatEquation, SelfHeating, ThermalBlock
 from locum.study import load_study
 
+BEST = "the best of interpolated, inferred and hybrid"
 BLOCKS = Path(__file__).with_name("blocks.py")
 STUDY = {
     "name": "block",
@@ -49,7 +50,7 @@ def settle(finish: Callable[..., None]) -> Callable[..., str]:
         with open_workspace(path, overrides, quiet=True) as work:
             draws = work.plan(work.space.sample(4, work.generator("calibration")), "calibration")
             finish(work, draws, {record.identity for record in draws} if failing else set())
-            assert work.choice.residual == (residual and work.choice.kind == "interpolated")
+            assert work.choice.residual == (residual and work.choice.kind == "best")
             return str(work.choice)
 
     return open_and_say
@@ -67,7 +68,7 @@ def test_auto_expects_of_operators_that_they_can_be_projected(block_study, model
 def test_what_a_model_lacks_is_a_reason_for_auto_and_a_refusal_else(block_study) -> None:
     model, lack = SelfHeating(cells=8), "hands over no operators"
     choice = foreseen(load_study(block_study()), model)
-    assert choice.kind == "interpolated" and choice.reason.startswith(f"because model {model.name} {lack}")
+    assert choice.kind == "best" and choice.reason.startswith(f"because model {model.name} {lack}")
     sentence = rf"methods\.surrogate: no projected surrogate can be made: model {model.name} {lack}"
     with pytest.raises(StudyError, match=sentence):
         foreseen(load_study(block_study(), ["methods.surrogate=projected"]), model)
@@ -81,7 +82,7 @@ def test_a_black_box_cannot_be_projected(wave_study, refused, tmp_path) -> None:
 
 def test_a_quantity_that_is_no_functional_is_interpolated(block_study, settle) -> None:
     reason = "model thermal_block gives quantity 'hottest', which is none of its output_functionals"
-    assert settle(block_study("Hottest")) == f"interpolated, because {reason}"
+    assert settle(block_study("Hottest")) == f"{BEST}, because {reason}"
     with pytest.raises(StudyError, match=reason):
         settle(block_study("Hottest"), "methods.surrogate=projected")
 
@@ -106,9 +107,9 @@ def test_assembled_operators_are_projected_where_separation_reaches_the_toleranc
     path = block_study("Assembled")
     assert settle(path).startswith("projected, because model assembled hands over its equations")
     too_fine = settle(path, "accuracy.tolerance=1e-9", residual=False)
-    assert too_fine.startswith("interpolated, because model assembled hands over equations that leave an err")
+    assert too_fine.startswith(f"{BEST}, because model assembled hands over equations that leave an err")
     restless = settle(block_study("Restless", storage={"folder": "restless"}), residual=False)
-    assert restless.startswith("interpolated, because model restless hands over equations that ")
+    assert restless.startswith(f"{BEST}, because model restless hands over equations that ")
 
 
 def test_auto_does_not_wait_for_equations_longer_than_for_simulations(

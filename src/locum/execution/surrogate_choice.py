@@ -25,8 +25,8 @@ class SurrogateChoice:
     """The kind of surrogate, and why: ``reason`` goes on after it.
 
     ``best`` stands for whichever of interpolated, inferred and hybrid has the least cross-validated error
-    when one is trained. ``residual`` says whether the residual of the model's equations indicates the error
-    of an interpolated field.
+    when they are compared. ``residual`` says whether the residual of the model's equations indicates the
+    error of an interpolated field.
     """
 
     kind: SurrogateKind | Literal["best"]
@@ -34,7 +34,8 @@ class SurrogateChoice:
     residual: bool = False
 
     def __str__(self) -> str:
-        return f"{self.kind}, {self.reason}"
+        kind = "the best of interpolated, inferred and hybrid" if self.kind == "best" else self.kind
+        return f"{kind}, {self.reason}"
 
 
 def foreseen(study: Study, model: HighFidelityModel) -> SurrogateChoice:
@@ -59,7 +60,7 @@ def foreseen(study: Study, model: HighFidelityModel) -> SurrogateChoice:
 
 
 def chosen(study: Study, model: HighFidelityModel, lack: str | None) -> SurrogateChoice:
-    """Choose a projected surrogate unless the model lacks something.
+    """Choose a projected surrogate, or the best of a black box where the model lacks something.
 
     Parameters
     ----------
@@ -78,15 +79,15 @@ def chosen(study: Study, model: HighFidelityModel, lack: str | None) -> Surrogat
     if asked:
         raise StudyError(
             f"{study.path}: methods.surrogate: no projected surrogate can be made: "
-            f"model {model.name} {lack}; ask for interpolated"
+            f"model {model.name} {lack}; ask for auto or interpolated"
         )
-    residual = indicates_by_residual(study, model, "interpolated")
-    return SurrogateChoice("interpolated", f"because model {model.name} {lack}", residual)
+    residual = indicates_by_residual(study, model, "best")
+    return SurrogateChoice("best", f"because model {model.name} {lack}", residual)
 
 
 def indicates_by_residual(study: Study, model: HighFidelityModel, kind: str) -> bool:
     """Whether the error of an interpolated field is indicated by the residual of the model's equations."""
-    wanted = kind == "interpolated" and study.methods.indicator != "deviation"
+    wanted = kind in ("interpolated", "best") and study.methods.indicator != "deviation"
     return wanted and lack_of_residual(model) is None
 
 

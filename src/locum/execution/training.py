@@ -13,7 +13,7 @@ from locum.errors import CheckedSurrogate, Truth, calibrate, domain_of
 from locum.errors.newton_corrector import newton_scaled
 from locum.exceptions import FitError, ModelError
 from locum.execution.candidate import Candidate
-from locum.execution.inferring import Made, best, infer, interpolated_statistics
+from locum.execution.inferring import Made, best, infer, interpolate
 from locum.execution.projecting import project, projection_statistics
 from locum.execution.sampling import calibration_samples, require_enough, training_samples
 from locum.execution.surrogate_choice import corrected_by_newton
@@ -29,7 +29,6 @@ from locum.surrogates import (
     InterpolatedSurrogate,
     Surrogate,
     TrainingData,
-    train_interpolated,
 )
 from locum.surrogates.residual_indicator import residual_indicator
 
@@ -75,21 +74,23 @@ def _made(work: Workspace, training: Sequence[SampleRecord]) -> Made:
     if kind == "projected":
         projected = projected_on(work, training)
         return Made(projected, projection_statistics(projected))
-    data = training_data(work, training)
-    if kind == "interpolated":
-        return _interpolated(work, data)
+    data, earlier = training_data(work, training), _previous(work)
+    if kind in ("inferred", "hybrid"):
+        return infer(work.study, work.space, data)
     if kind == "best":
-        return best(work.study, work.space, data, _previous(work))
-    return infer(work.study, work.space, data)
+        made = best(work.study, work.space, data, earlier)
+    else:
+        start = earlier.checked.surrogate if earlier is not None else None
+        made = interpolate(work.study, data, start if isinstance(start, InterpolatedSurrogate) else None)
+    return _with_residual(work, made) if work.choice.residual else made
 
 
-def _interpolated(work: Workspace, data: TrainingData) -> Made:
-    trained = train_interpolated(data, work.study.interpolated_options(), start=_previous(work))
-    made = Made(trained.surrogate, interpolated_statistics(trained.statistics))
-    if not work.choice.residual:
+def _with_residual(work: Workspace, made: Made) -> Made:
+    """Let the model's equations indicate the error of a field that Gaussian processes predict."""
+    if not isinstance(made.surrogate, InterpolatedSurrogate):
         return made
     try:
-        return _indicated(work, trained.surrogate, made.statistics)
+        return _indicated(work, made, made.surrogate)
     except (ModelError, FitError) as error:  # a system that is not stable, or cannot be separated
         if work.study.methods.indicator == "residual":
             raise
@@ -97,7 +98,7 @@ def _interpolated(work: Workspace, data: TrainingData) -> Made:
         return made
 
 
-def _indicated(work: Workspace, surrogate: InterpolatedSurrogate, statistics: Mapping[str, Any]) -> Made:
+def _indicated(work: Workspace, made: Made, surrogate: InterpolatedSurrogate) -> Made:
     """Let the model's equations indicate the error of the field of their unknowns."""
     model: Any = work.model
     field = model.solution_field
@@ -108,7 +109,8 @@ def _indicated(work: Workspace, surrogate: InterpolatedSurrogate, statistics: Ma
         told, problem = "residual", cast("AffineProblem", work.problem)  # the model is steady
         indicator = residual_indicator(surrogate.fields[field].basis, problem)
         surrogate = surrogate.with_residual(field, indicator)
-    return Made(surrogate, {**statistics, field: {**statistics[field], "indicator": told}})
+    statistics = {**made.statistics, field: {**made.statistics[field], "indicator": told}}
+    return made._replace(surrogate=surrogate, statistics=statistics)
 
 
 def projected_on(work: Workspace, records: Sequence[SampleRecord]) -> EquationSurrogate:
@@ -255,10 +257,9 @@ def checked_surrogate(
     return CheckedSurrogate(surrogate, calibrated, domain, tolerances, manifest)
 
 
-def _previous(work: Workspace) -> InterpolatedSurrogate | None:
-    """The version trained last for this study and model: its hyper-parameters are a good start."""
+def _previous(work: Workspace) -> Candidate | None:
+    """The version trained last for this study and model: what it found is where the next one starts."""
     for version in reversed(work.registry.versions()):
         if (version.study_hash, version.model_version) == (work.study.training_hash, work.model.version):
-            surrogate = Candidate.load(version).checked.surrogate
-            return surrogate if isinstance(surrogate, InterpolatedSurrogate) else None
+            return Candidate.load(version)
     return None

@@ -197,7 +197,7 @@ def infer_steady(
     ParameterError
         A text that is no expression of the parameters.
     FitError
-        Too few simulations, a declared structure that is wrong, or no fit that is safe.
+        Too few simulations, or no fit that is safe.
     """
     if len(values) < FEWEST:
         raise FitError(
@@ -205,8 +205,6 @@ def infer_steady(
         )
     if structure is None:
         structure = discover(space, values, coordinates, terms).structure
-    else:
-        refuse_wrong(structure, space, values, coordinates)
     coefficients = structure.coefficients(space)
     theta, phi = coefficients(values)
     swept = space.sample(_SWEPT, np.random.default_rng(_SWEEP_SEED))
@@ -220,8 +218,17 @@ def infer_steady(
     return SteadyInference(model, selected.basis, selected)
 
 
-def refuse_wrong(structure: Structure, space: ParameterSpace, values: Array, coordinates: Array) -> None:
+def refuse_wrong(
+    structure: Structure, space: ParameterSpace, values: Array, coordinates: Array, *, goal: float = 0.0
+) -> None:
     """Refuse a declared structure where another one leaves a fraction of its K-fold error.
+
+    Parameters
+    ----------
+    structure
+        As it was declared.
+    space, values, coordinates, goal
+        As for :func:`infer_steady`; a structure that leaves no more than the goal is never refused.
 
     Raises
     ------
@@ -229,16 +236,18 @@ def refuse_wrong(structure: Structure, space: ParameterSpace, values: Array, coo
         Naming both, with their errors.
     """
     structure.coefficients(space)
+    if len(values) < FEWEST:
+        return
     judge = Judge(space, values, coordinates)
     declared = judge.score(structure)
-    if declared <= _WRONG * judge.floor:
+    if declared <= max(_WRONG * judge.floor, goal):
         return
     found = discover(space, values, coordinates, (*structure.theta, *structure.phi))
     if found.score * _WRONG < declared:
         raise FitError(
-            f"structure: the declared terms ({structure}) leave {declared:.1%} of the fields in "
-            f"cross-validation, where ({found.structure}) leave {found.score:.1%}; declare those, or leave "
-            "the structure to be found"
+            f"structure: the declared terms ({structure}) leave {100.0 * declared:.2g} % of the fields in "
+            f"cross-validation, where ({found.structure}) leave {100.0 * found.score:.2g} %; declare those, "
+            "or leave the structure to be found"
         )
 
 

@@ -4,15 +4,16 @@ A structure is two lists of expressions of the parameters, theta of the matrices
 sides. Where nobody declares it, a small library is searched: the parameters, their inverses, squares,
 logarithms and products, cosine and sine of angles. A few families in which all parameters enter alike are
 tried first; then single terms are dropped, added or exchanged as long as the K-fold error of predicted fields
-falls. The search fits general matrices in few coordinates, which costs milliseconds a structure: there a
-missing term leaves ten times the error of the right structure, and a needless one costs simulations.
+falls, up to some hundred structures. The search fits general matrices in few coordinates, which costs
+milliseconds a structure: there a missing term leaves ten times the error of the right structure, and a
+needless one costs simulations.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, islice
 
 import numpy as np
 
@@ -34,6 +35,7 @@ _MOST_PRODUCTS = 6  # parameters up to which products are in the library
 _DROP, _ADD = 1.03, 0.85  # how far a score may rise for a term less, and must fall for a term more
 _GOOD = 1.5  # times what the coordinates leave anyway: no term more can help
 _STEPS = 12
+_MOST_TRIED = 200  # structures, after which the best of them is taken
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ def discover(
         best = _without_needless(best, judge)
         if judge.score(best) <= _GOOD * judge.floor:
             break
-        better = min(_additions(best, library), key=judge.score, default=best)
+        untried = islice(_additions(best, library), max(0, _MOST_TRIED - len(judge.known)))
+        better = min(untried, key=judge.score, default=best)
         if not judge.score(better) < _ADD * judge.score(best):
             break
         best = better

@@ -29,22 +29,28 @@ def way_of(work: Workspace, candidate: Candidate) -> Way:
     if isinstance(surrogate, EquationSurrogate):
         used = Way("projected", choice.reason, black_box(work, candidate))
     else:
-        compared = _compared(candidate.version.manifest.get("comparison"))
-        used = Way(surrogate.kind, choice.reason, compared=compared)
+        comparison = candidate.version.manifest.get("comparison") or {}
+        compared = _compared(comparison)
+        used = Way(
+            surrogate.kind, choice.reason, compared=compared, compared_on=comparison.get("simulations")
+        )
     asked = {"best": ("interpolated", "inferred", "hybrid"), "hybrid": ("inferred", "hybrid")}
     if used.kind in asked.get(choice.kind, (choice.kind,)):
         return used
     return replace(used, reason="as the study asked when it was made")
 
 
-def _compared(comparison: Mapping[str, Any] | None) -> tuple[Compared, ...]:
+def _compared(comparison: Mapping[str, Any]) -> tuple[Compared, ...]:
     """What a manifest says of the kinds that were compared."""
-    if comparison is None:
-        return ()
-    chosen = comparison["chosen"]
     return tuple(
-        Compared(each["kind"], each["errors"], each["remark"], each["kind"] == chosen)
-        for each in comparison["contenders"]
+        Compared(
+            each["kind"],
+            each["errors"],
+            each.get("largest", {}),
+            each["remark"],
+            each["kind"] == comparison["chosen"],
+        )
+        for each in comparison.get("contenders", ())
     )
 
 

@@ -66,9 +66,10 @@ class Compared:
     ----------
     kind
         Of the surrogate.
-    errors
-        Field to the root mean square of relative errors at training simulations, each predicted without it;
-        None where a prediction is not a number, and no field where there is no such surrogate.
+    errors, largest
+        Field to the root mean square of relative errors at training simulations, each predicted without it,
+        and to the largest of them and of what is indicated anywhere; None where it is not a number, and no
+        field where there is no such surrogate.
     remark
         How it was made, or why there is none.
     chosen
@@ -77,6 +78,7 @@ class Compared:
 
     kind: str
     errors: Mapping[str, float | None]
+    largest: Mapping[str, float | None]
     remark: str
     chosen: bool
 
@@ -84,13 +86,14 @@ class Compared:
 @dataclass(frozen=True)
 class Way:
     """The kind of surrogate, why it was taken, what it saved where the model's equations were used, and what
-    it was compared with where a black box has several.
+    it was compared with, on how many simulations, where a black box has several.
     """
 
     kind: str
     reason: str
     black_box: BlackBox | None = None
     compared: tuple[Compared, ...] = ()
+    compared_on: int | None = None
 
 
 def used(report: Report) -> Markup:
@@ -106,32 +109,34 @@ def used(report: Report) -> Markup:
     elif way.kind == "projected":
         parts.append(paragraph("Too few simulations are done to compare with the black-box way."))
     if way.compared:
-        parts.append(_comparison(way.compared))
+        parts.append(_comparison(way))
     return section("way", title, how, *parts)
 
 
-def _comparison(compared: Sequence[Compared]) -> Markup:
+def _comparison(way: Way) -> Markup:
     """The kinds beside each other, field by field."""
-    fields = list(dict.fromkeys(name for each in compared for name in each.errors))
+    fields = list(dict.fromkeys(name for each in way.compared for name in each.errors))
     rows: list[list[Content]] = [
         [
             f"{each.kind}{', chosen' if each.chosen else ''}",
-            *(_typical(each.errors.get(name)) for name in fields),
+            *(_size(errors.get(name)) for name in fields for errors in (each.errors, each.largest)),
             each.remark,
         ]
-        for each in compared
+        for each in way.compared
     ]
     return table(
-        ["surrogate", *fields, "how"],
+        ["surrogate", *(head for name in fields for head in (name, "largest")), "how"],
         rows,
-        numbers=tuple(range(1, len(fields) + 1)),
-        caption="Root mean square of the relative errors of training simulations, each predicted without it: "
-        "by leave-one-out of the Gaussian processes, in folds of inferred equations. No simulation was spent "
-        "on the comparison.",
+        numbers=tuple(range(1, 2 * len(fields) + 1)),
+        caption=f"Relative errors of {count(way.compared_on or 0)} training simulations, each predicted "
+        "without it: their root mean square, and the largest of them and of what the raw indicator says "
+        "anywhere in the parameter space. By leave-one-out of the Gaussian processes, in folds of inferred "
+        "equations. These are taken where the first is clearly smaller and the second hardly larger. No "
+        "simulation was spent on the comparison.",
     )
 
 
-def _typical(error: float | None) -> str:
+def _size(error: float | None) -> str:
     return "–" if error is None else error_size(error, relative=True, unit="")
 
 

@@ -268,8 +268,8 @@ class Methods(Section):
     """interpolated: reduced basis and regression, from snapshots alone. projected: the model's own equations
     on a reduced basis, with error bounds; for models that hand over their operators. inferred: equations
     found in snapshots; hybrid: with Gaussian processes on what those leave, where they help. best:
-    interpolated, inferred or hybrid, in every round the one with the least cross-validated error. auto is
-    projected where the model allows it, and interpolated otherwise; the report says which, and why."""
+    interpolated, inferred or hybrid, whichever predicts the training simulations best without having seen
+    them. auto is projected where the model allows it, and best otherwise; the report says which, and why."""
     indicator: Literal["auto", "deviation", "residual"] = "auto"
     """What indicates the error of an interpolated field before it is calibrated. deviation: what the
     regression says of itself. residual: what the model's equations say of the answer, for steady models that

@@ -1,6 +1,6 @@
 """Surrogates: what answers instead of the high-fidelity model, its predictions and its saved form."""
 
-from locum.surrogates.comparison import Best, Comparison, Contender, train_best
+from locum.surrogates.comparison import FAILURES, Best, Comparison, Contender, train_best
 from locum.surrogates.equations import EquationSurrogate
 from locum.surrogates.inferred import InferredSurrogate
 from locum.surrogates.inferred_training import (
@@ -28,6 +28,7 @@ from locum.surrogates.training import (
 )
 
 __all__ = [
+    "FAILURES",
     "Best",
     "Comparison",
     "Contender",

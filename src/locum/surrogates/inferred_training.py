@@ -12,8 +12,8 @@ from locum.arrays import Array
 from locum.exceptions import FitError, ParameterError
 from locum.inference.evolution import EvolutionTerms
 from locum.inference.evolution_model import EvolutionModel
-from locum.inference.folds import field_norms, make_folds, root_mean_square
-from locum.inference.steady import SteadyModel, infer_steady, truncation_errors
+from locum.inference.folds import field_norms, root_mean_square
+from locum.inference.steady import SteadyModel, infer_steady, refuse_wrong, truncation_errors
 from locum.inference.structure import Structure
 from locum.inference.transient import Trajectories, infer_transient
 from locum.parameters import ParameterSpace
@@ -21,7 +21,8 @@ from locum.parameters.expressions import Expressions
 from locum.reduction import CompressedEnsemble, FieldBasis, SteadyBasis, TransientBasis, compressed_ensemble
 from locum.reduction.transient import trapezoid_weights
 from locum.regression import CoordinatePredictor, QuantityPredictor, fit_coordinates, fit_quantities
-from locum.surrogates.inferred import Functional, InferredField, InferredSurrogate
+from locum.surrogates.inferred import InferredField, InferredSurrogate
+from locum.surrogates.linear_functionals import FieldCoordinates, linear_functionals
 from locum.surrogates.training import TrainingData
 
 _WIDE_SHARE = 1e-3  # of the tolerance: what the basis that everything is done in leaves out
@@ -155,7 +156,11 @@ class _Equations(NamedTuple):
 
 
 def train_inferred(
-    data: TrainingData, options: InferredOptions, regression: QuantityPredictor | None = None
+    data: TrainingData,
+    options: InferredOptions,
+    *,
+    start: InferredSurrogate | None = None,
+    regression: QuantityPredictor | None = None,
 ) -> InferredTraining:
     """Train on n simulations.
 
@@ -165,16 +170,26 @@ def train_inferred(
         The simulations.
     options
         How.
+    start
+        An earlier round's surrogate: its structures are kept, and its hyper-parameters are where searches
+        begin.
     regression
         Of the quantities of interest, where it was fitted already.
 
     Raises
     ------
     FitError
-        Too few simulations, a declared structure that is wrong, or no fit that is safe.
+        No field, too few simulations, a declared structure that is wrong, or no fit that is safe.
     """
-    trained = {name: _train_field(data, name, options) for name in data.description.fields}
-    regression, functionals = _quantities(data, trained, regression)
+    if not data.description.fields:
+        raise FitError("operator inference: needs a field; the model gives none")
+    known = start.fields if start is not None else {}
+    trained = {name: _train_field(data, name, options, known.get(name)) for name in data.description.fields}
+    if regression is None:
+        regression = _quantity_regression(data, start)
+    coordinates = {name: FieldCoordinates(part.coordinates, part.predicted) for name, part in trained.items()}
+    quantities = {name: data.quantities[name] for name in data.description.quantities}
+    functionals = linear_functionals(quantities, coordinates, regression)
     surrogate = InferredSurrogate(
         data.description,
         {name: part.field for name, part in trained.items()},
@@ -185,14 +200,16 @@ def train_inferred(
     return InferredTraining(surrogate, {name: part.statistics for name, part in trained.items()})
 
 
-def _train_field(data: TrainingData, name: str, options: InferredOptions) -> _Trained:
+def _train_field(
+    data: TrainingData, name: str, options: InferredOptions, known: InferredField | None
+) -> _Trained:
     transient = "time" in data.description.fields[name].dimensions
-    found = (_transient if transient else _steady)(data, name, options)
+    found = (_transient if transient else _steady)(data, name, options, known)
     space, statistics, predicted = data.description.space, found.statistics, found.predicted
     correction = None
     wanted = options.correction == "auto"
     if wanted and root_mean_square(found.errors) > _GOAL_SHARE * data.fields[name].tolerance:
-        correction, corrected = _correction(space.warp(data.values), found)
+        correction, corrected = _correction(space.warp(data.values), found, known)
         if correction is not None:
             predicted = found.coordinates - correction.leave_one_out()[0]
             statistics = replace(statistics, corrected=corrected)
@@ -206,18 +223,25 @@ def _train_field(data: TrainingData, name: str, options: InferredOptions) -> _Tr
     return _Trained(field, statistics, found.coordinates, predicted)
 
 
-def _steady(data: TrainingData, name: str, options: InferredOptions) -> _Equations:
+def _steady(
+    data: TrainingData, name: str, options: InferredOptions, known: InferredField | None
+) -> _Equations:
     ensemble = _ensemble(data, name)
     wide = ensemble.basis()
     assert isinstance(wide, SteadyBasis)
     coordinates = ensemble.coordinates(wide)
+    structure, goal = options.structure, _GOAL_SHARE * data.fields[name].tolerance
+    if structure is not None:
+        refuse_wrong(structure, data.description.space, data.values, coordinates, goal=goal)
+    elif known is not None and isinstance(known.model, SteadyModel):
+        structure = known.model.structure
     found = infer_steady(
         data.description.space,
         data.values,
         coordinates,
-        structure=options.structure,
+        structure=structure,
         terms=options.terms,
-        goal=_GOAL_SHARE * data.fields[name].tolerance,
+        goal=goal,
     )
     choice, left = found.selected.choice, truncation_errors(coordinates, found.basis)
     basis = replace(
@@ -248,15 +272,20 @@ def _steady(data: TrainingData, name: str, options: InferredOptions) -> _Equatio
     )
 
 
-def _transient(data: TrainingData, name: str, options: InferredOptions) -> _Equations:
+def _transient(
+    data: TrainingData, name: str, options: InferredOptions, known: InferredField | None
+) -> _Equations:
     ensemble = _ensemble(data, name)
     wide = ensemble.basis()
     assert isinstance(wide, TransientBasis)
     whole = ensemble.coordinates(wide)
     trajectories = np.tensordot(whole, wide.time_functions, axes=1)
-    known = Trajectories(data.values, trajectories, wide.times, trapezoid_weights(wide.times))
+    seen = Trajectories(data.values, trajectories, wide.times, trapezoid_weights(wide.times))
     goal = _GOAL_SHARE * data.fields[name].tolerance
-    found = infer_transient(data.description.space, known, terms=options.evolution, goal=goal)
+    terms = options.evolution
+    if terms is None and known is not None and isinstance(known.model, EvolutionModel):
+        terms = known.model.structure
+    found = infer_transient(data.description.space, seen, terms=terms, goal=goal)
     coordinates = found.model.projected(trajectories @ found.basis.T)
     norms = field_norms(whole)
     beyond = np.linalg.norm(whole, axis=1) ** 2 - np.linalg.norm(coordinates, axis=1) ** 2
@@ -294,7 +323,9 @@ def _ensemble(data: TrainingData, name: str) -> CompressedEnsemble:
     )
 
 
-def _correction(warped: Array, found: _Equations) -> tuple[CoordinatePredictor | None, Array | None]:
+def _correction(
+    warped: Array, found: _Equations, known: InferredField | None
+) -> tuple[CoordinatePredictor | None, Array | None]:
     """Gaussian processes on what each simulation's field has beyond its prediction without it, if they help.
 
     Residuals of the fit itself would be too small: an over-fitted model has none.
@@ -303,7 +334,8 @@ def _correction(warped: Array, found: _Equations) -> tuple[CoordinatePredictor |
     if not np.isfinite(missed).all():
         return None, None
     try:
-        correction = fit_coordinates(warped, missed).value
+        start = known.correction if known is not None else None
+        correction = fit_coordinates(warped, missed, start=start).value
     except FitError:
         return None, None
     remaining = np.linalg.norm(correction.leave_one_out()[0], axis=1) / found.norms
@@ -333,45 +365,13 @@ def _surprise(errors: Array, spread: Array) -> Array:
     return np.asarray(ratio / max(root_mean_square(ratio), np.finfo(np.float64).tiny))
 
 
-def _quantities(
-    data: TrainingData, trained: Mapping[str, _Trained], regression: QuantityPredictor | None
-) -> tuple[QuantityPredictor | None, dict[str, Functional]]:
-    """Gaussian processes of all quantities, and the linear functionals of those that are better so."""
+def _quantity_regression(data: TrainingData, start: InferredSurrogate | None) -> QuantityPredictor | None:
     names = tuple(data.description.quantities)
     if not names:
-        return None, {}
+        return None
+    known = start.regression if start is not None else None
     columns = np.stack([data.quantities[name] for name in names], axis=1)
-    regression = regression or fit_quantities(data.description.space.warp(data.values), columns)
-    left = regression.leave_one_out()[0]
-    functionals = {}
-    for j, name in enumerate(names):
-        best = float(np.mean(left[:, j] ** 2))
-        for field, part in trained.items():
-            functional, error = _functional(field, part, columns[:, j])
-            if error < best:
-                functionals[name], best = functional, error
-    return regression, functionals
-
-
-def _functional(field: str, part: _Trained, values: Array) -> tuple[Functional, float]:
-    """Least squares of a quantity on the coordinates, and the mean square K-fold error of its predictions."""
-    misfits, errors = np.empty(len(values)), np.empty(len(values))
-    for fold in make_folds(part.coordinates):
-        weights, constant = _linear(part.coordinates[fold.training], values[fold.training])
-        rows = fold.tested
-        misfits[rows] = part.coordinates[rows] @ weights + constant - values[rows]
-        errors[rows] = part.predicted[rows] @ weights + constant - values[rows]
-    weights, constant = _linear(part.coordinates, values)
-    misfit = root_mean_square(misfits)
-    return Functional(field, weights, constant, misfit), float(np.mean(errors**2))
-
-
-def _linear(coordinates: Array, values: Array) -> tuple[Array, float]:
-    """Weights (n,) and constant of the least relative misfit; of the smallest ones where many fit."""
-    rows = np.concatenate([coordinates, np.full((len(values), 1), np.median(np.abs(values)))], axis=1)
-    scales = field_norms(coordinates)
-    found = np.linalg.lstsq(rows / scales[:, None], values / scales, rcond=1e-12)[0]
-    return np.asarray(found[:-1]), float(found[-1] * np.median(np.abs(values)))
+    return fit_quantities(data.description.space.warp(data.values), columns, start=known)
 
 
 def fold_errors(statistics: InferredStatistics) -> Array:
