@@ -50,7 +50,7 @@ class ExitStatusCondition(Section):
 
     exit_status: Annotated[list[int], Field(min_length=1)]
     """The accepted ones."""
-    failures: dict[int, Failure] = {}
+    failures: dict[Annotated[int, Field(strict=False)], Failure] = {}
     """What others mean: {201: refused}."""
 
 

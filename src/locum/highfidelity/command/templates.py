@@ -1,12 +1,13 @@
 """A folder of input files in which parameters stand for numbers: Jinja2, where undefined names are errors.
 
 Files whose name ends in ``.j2`` are templates; all others are copied as they are. Templates can compute
-(``{{ speed * cos(angle) }}``), repeat and choose, and cannot touch anything outside: they run in Jinja2's
-sandbox.
+(``{{ speed * cos(angle) }}``), repeat and choose, take rows of tables that lie beside them (``{% for node in
+table("nodes.csv") %}{{ node.x }}``), and cannot touch anything outside: they run in Jinja2's sandbox.
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import math
 import shutil
@@ -24,6 +25,7 @@ from locum.exceptions import ModelError, SimulationError
 from locum.parameters import unknown_name
 
 SUFFIX = ".j2"
+TABLE = "table"  # the function that gives a table's rows
 FUNCTIONS = ("sqrt", "exp", "log", "sin", "cos", "tan", "tanh", "radians", "degrees", "floor", "ceil", "pi")
 """What templates can compute with, besides Jinja2's own filters and tests."""
 
@@ -161,7 +163,29 @@ class Templates:
 
     def undefined(self, known: Iterable[str]) -> list[str]:
         """A sentence for each name in a template that is not ``known``, with file and line."""
+        known = (*known, TABLE)
         return [sentence for text in self.texts.values() for sentence in text.undefined(known)]
+
+    def table(self, name: str) -> tuple[Mapping[str, Any], ...]:
+        """Rows of a CSV file of the folder, each with its values by column: numbers where they are.
+
+        Raises
+        ------
+        ValueError
+            No such file, or a row that does not fit its column names.
+        """
+        if Path(name) not in self.files:
+            raise ValueError(f"there is no table {name!r} beside the templates")
+        if name not in self._tables:
+            with (self.folder / name).open(encoding="utf-8", newline="") as file:
+                header, *rows = ([cell.strip() for cell in row] for row in csv.reader(file) if row)
+            numbered = [tuple(map(_value, row)) for row in rows]
+            self._tables[name] = tuple(dict(zip(header, row, strict=True)) for row in numbered)
+        return self._tables[name]
+
+    @cached_property
+    def _tables(self) -> dict[str, tuple[Mapping[str, Any], ...]]:
+        return {}
 
     def render(self, folder: Path, values: Mapping[str, Any]) -> None:
         """Write the input files of one simulation.
@@ -176,10 +200,19 @@ class Templates:
             target.parent.mkdir(parents=True, exist_ok=True)
             if path in self.texts:
                 target = target.with_name(target.name.removesuffix(SUFFIX))
-                target.write_text(self.texts[path].render(values), encoding="utf-8")
+                target.write_text(self.texts[path].render({**values, TABLE: self.table}), encoding="utf-8")
                 shutil.copymode(self.folder / path, target)
             else:
                 shutil.copy(self.folder / path, target)
+
+
+def _value(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
 
 
 def _line_of(error: BaseException) -> str:

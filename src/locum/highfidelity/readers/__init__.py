@@ -18,7 +18,12 @@ __all__ = ["READERS", "Reader", "reader_of", "required"]
 
 READERS = {
     "csv": "csv_reader.CsvReader",
+    "frd": "frd_reader.FrdReader",
+    "hdf5": "netcdf_reader.Hdf5Reader",
+    "meshio": "meshio_reader.MeshioReader",
+    "netcdf": "netcdf_reader.NetcdfReader",
     "numpy": "numpy_reader.NumpyReader",
+    "openfoam": "openfoam_reader.OpenFoamReader",
     "python": "python_reader.PythonReader",
 }
 """Kind to class; imported when first asked for, since some need large libraries."""
