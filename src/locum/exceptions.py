@@ -3,6 +3,27 @@
 A message says where the fault lies (file, key, sample, number), what was expected, and what to do.
 """
 
+from typing import Literal, get_args
+
+Failure = Literal[
+    "did not start",  # no such program, or input that it could not be given
+    "refused",  # by a licence, say
+    "diverged",
+    "not converged",
+    "timed out",
+    "killed",
+    "error",  # the program says that it failed
+    "output missing",
+    "output malformed",
+    "disk full",
+    "raised",  # by a model in Python
+    "not finite",
+    "shape",  # another mesh, other times, fields or units than the other samples
+]
+"""Classes of failures of one simulation."""
+
+FAILURES: tuple[str, ...] = get_args(Failure)
+
 
 class LocumError(Exception):
     """Something a user can act on; commands print it as one sentence and exit with status 2."""
@@ -28,7 +49,7 @@ class SimulationError(LocumError):
     reason
         One sentence: what went wrong.
     failure
-        Class of the failure: ``raised``, ``not finite``, ``shape``, ``timed out``, ``killed``, ``storage``.
+        Class of the failure, one of :data:`Failure`; or ``storage``, which is no failure of the sample.
     """
 
     def __init__(self, reason: str, failure: str = "raised") -> None:

@@ -122,7 +122,7 @@ def test_a_mistake_is_one_sentence_with_file_and_key(write, mistake):
         (
             "{kind: thermal_blok}",
             "model.kind: expected 'thermal_block', 'heat_equation', 'advection_diffusion', "
-            "'cooled_blade', 'self_heating', 'python', "
+            "'cooled_blade', 'self_heating', 'python', 'command', "
             "got 'thermal_blok'; did you mean 'thermal_block'?",
         ),
         ("{blocks: 2}", "model.kind: this key is missing"),

@@ -7,6 +7,8 @@ import platform
 import resource
 import time
 import traceback
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import xarray as xr
 
 from locum.exceptions import SimulationError
 from locum.highfidelity import HighFidelityModel
+from locum.highfidelity.attempts import Attempt, HasTrials, Trial
 from locum.highfidelity.snapshot_check import check_snapshot
 from locum.snapshots import Cost, SampleRecord, SnapshotStore
 from locum.study import Study, build_model
@@ -45,32 +48,56 @@ class Simulator:
         if known is not None:
             return {"outcome": known.outcome, "seconds": 0.0}
         started = time.perf_counter()
-        try:
-            dataset = self._simulate(record)
-            cost = _cost(started)
-            self.store.save(record, dataset, cost)
-        except SimulationError as error:
-            cost = _cost(started)
-            self.store.fail(record, error.failure, error.reason, cost)
-            return {"outcome": "failed", "seconds": cost.seconds}
-        return {"outcome": "done", "seconds": cost.seconds}
+        with self._trial(record) as trial:
+            try:
+                dataset = _simulated(trial, record)
+                cost = _cost(started, trial.memory)
+                self.store.save(record, dataset, cost)
+            except SimulationError as error:
+                trial.reject(error)
+                cost = _cost(started, trial.memory)
+                self.store.fail(record, error.failure, error.reason, cost)
+                return {"outcome": "failed", "seconds": cost.seconds}
+            return {"outcome": "done", "seconds": cost.seconds}
 
-    def _simulate(self, record: SampleRecord) -> xr.Dataset:
-        try:
-            dataset = self.model.simulate(record.parameters)
-        except SimulationError:
-            raise
-        except (
-            Exception,
-            SystemExit,
-        ) as error:  # the model is foreign code: whatever it raises is one failed sample
-            raise SimulationError(_describe(error), "raised") from error
-        check_snapshot(dataset)
-        return dataset
+    def _trial(self, record: SampleRecord) -> AbstractContextManager[Trial]:
+        if isinstance(self.model, HasTrials):
+            return self.model.trial(record.short)
+        return nullcontext(_Plain(self.model))
 
 
-def _cost(started: float) -> Cost:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+@dataclass(frozen=True)
+class _Plain:
+    """A sample of a model that leaves nothing but its snapshot."""
+
+    model: HighFidelityModel
+    attempts: tuple[Attempt, ...] = ()
+    memory: int = 0
+
+    def simulate(self, parameters: Mapping[str, float]) -> xr.Dataset:
+        """Run the model."""
+        return self.model.simulate(parameters)
+
+    def reject(self, error: SimulationError) -> None:
+        """There is nothing to keep."""
+
+
+def _simulated(trial: Trial, record: SampleRecord) -> xr.Dataset:
+    try:
+        dataset = trial.simulate(record.parameters)
+    except SimulationError:
+        raise
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # the model is foreign code: whatever it raises is one failed sample
+        raise SimulationError(_describe(error), "raised") from error
+    check_snapshot(dataset)
+    return dataset
+
+
+def _cost(started: float, memory: int) -> Cost:
+    peak = memory or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return Cost(seconds=time.perf_counter() - started, memory=peak, host=platform.node())
 
 

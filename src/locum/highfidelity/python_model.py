@@ -107,14 +107,7 @@ def load_python_model(
     ModelError
         It cannot be imported, is not there, or does not keep the contract.
     """
-    location, separator, name = path.rpartition(":")
-    if not separator or not location or not name:
-        raise ModelError(f"model path {path!r}: expected 'file.py:name' or 'package.module:name'")
-    module = _module(location, Path(folder))
-    found = getattr(module, name, None)
-    if found is None:
-        public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        raise ModelError(f"model path {path!r}: " + unknown_name("name", name, public))
+    found = load_name(path, folder)
     options = dict(options or {})
     if not inspect.isclass(found) and isinstance(found, HighFidelityModel):
         return found
@@ -124,8 +117,39 @@ def load_python_model(
         raise ModelError(f"model path {path!r}: expected a class or a function, found {type(found).__name__}")
     if parameters is None:
         raise ModelError(f"model path {path!r}: a function needs parameters in the study, each with a range")
-    version = version or getattr(found, "version", None) or _source_version(found, options)
+    version = version or function_version(found, options)
+    name = path.rpartition(":")[2]
     return FunctionModel(found, name, str(version), parameters, options, dict(units or {}))
+
+
+def load_name(path: str, folder: Path | str = ".") -> Any:
+    """What stands under ``file.py:name`` or ``package.module:name``.
+
+    Raises
+    ------
+    ModelError
+        It cannot be imported, or is not there.
+    """
+    location, separator, name = path.rpartition(":")
+    if not separator or not location or not name:
+        raise ModelError(f"model path {path!r}: expected 'file.py:name' or 'package.module:name'")
+    module = _module(location, Path(folder))
+    found = getattr(module, name, None)
+    if found is None:
+        public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        raise ModelError(f"model path {path!r}: " + unknown_name("name", name, public))
+    return found
+
+
+def function_version(function: Callable[..., Any], options: Mapping[str, Any]) -> str:
+    """The function's attribute ``version`` or, failing that, a hash of its source file and the options.
+
+    Raises
+    ------
+    ModelError
+        It has no source file.
+    """
+    return str(getattr(function, "version", None) or _source_version(function, options))
 
 
 class _FreshLoader(SourceFileLoader):

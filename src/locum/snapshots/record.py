@@ -92,6 +92,11 @@ class SampleRecord:
         values = ", ".join(f"{name}={value:g}" for name, value in self.parameters.items())
         return f"sample {self.identity[:8]} (row {self.row}; {values})"
 
+    @property
+    def short(self) -> str:
+        """The beginning of its identity, for file names and messages."""
+        return self.identity[:12]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, to travel between processes; :meth:`from_dict` reads them back."""
         return asdict(self)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locum.exceptions import ModelError
+from locum.study.command_sections import CommandSection
 from locum.study.reading import load_study
 from locum.study.sections import (
     AdvectionDiffusionModel,
@@ -62,6 +63,10 @@ def _model(study: Study) -> HighFidelityModel:
         from locum.highfidelity.advection_diffusion import AdvectionDiffusion
 
         return AdvectionDiffusion(section.cells, section.diffusivity, section.width)
+    if isinstance(section, CommandSection):
+        from locum.study.command_building import build_command_model
+
+        return build_command_model(study, section)
     from locum.highfidelity.python_model import load_python_model
 
     return load_python_model(

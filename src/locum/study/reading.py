@@ -61,7 +61,7 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
     try:
         study = Study.model_validate_json(json.dumps(document, default=str))
     except ValidationError as error:
-        raise StudyError("\n".join(_sentences(error, str(path), overridden))) from None
+        raise StudyError("\n".join(_sentences(error, document, str(path), overridden))) from None
     study._path = path
     return study
 
@@ -173,10 +173,10 @@ def _override(document: Any, override: str) -> str:
     return ".".join(parts)
 
 
-def _sentences(error: ValidationError, where: str, overridden: Sequence[str]) -> list[str]:
+def _sentences(error: ValidationError, document: Any, where: str, overridden: Sequence[str]) -> list[str]:
     sentences = []
     for problem in error.errors(include_url=False):
-        keys = _keys(problem)
+        keys = _keys(problem, document)
         if any(_came_from(override, keys, problem["msg"]) for override in overridden):
             place = f"{_OVERRIDE} {keys}".rstrip()
         else:
@@ -193,13 +193,18 @@ def _came_from(override: str, keys: str, message: str) -> bool:
     return (inside != override or not keys) and f"key {inside.partition('.')[0]!r} " in message
 
 
-def _keys(problem: Mapping[str, Any]) -> str:
-    """A place in the file: ``parameters.load.range[1]``. The kind of a model is no key of its own."""
-    location = problem["loc"]
-    if location[:1] == ("model",):
-        location = ("model", *location[2:])
+def _keys(problem: Mapping[str, Any], document: Any) -> str:
+    """A place in the file: ``parameters.load.range[1]``. Kinds of models, readers and so on are no keys."""
+    location: list[int | str] = []
+    for part in problem["loc"]:
+        inside = isinstance(document, dict) and part in document
+        if inside or (isinstance(document, list) and isinstance(part, int)):
+            document = document[part]
+        elif part != problem["loc"][-1] or problem["type"] != "missing":
+            continue
+        location.append(part)
     if problem["type"].startswith("union_tag"):
-        location = (*location, "kind")
+        location.append("kind")
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
 
 
@@ -207,6 +212,8 @@ def _sentence(problem: Mapping[str, Any]) -> str:
     kind, context, given = problem["type"], problem.get("ctx", {}), problem["input"]
     if kind == "value_error":
         return str(context["error"])
+    if kind == "kind_by_key":
+        return f"expected one of the keys {context['expected']}, got {given!r}"
     if kind in ("missing", "union_tag_not_found"):
         return "this key is missing"
     if kind in ("literal_error", "union_tag_invalid"):

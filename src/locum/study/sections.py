@@ -5,34 +5,20 @@ Each section holds what one room needs, under the names that its options have th
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from locum.exceptions import ParameterError
-from locum.parameters import Parameter, unknown_name
+from locum.parameters import Parameter
 from locum.parameters.space import Scale
+from locum.study.command_sections import CommandSection
+from locum.study.section import ModelKeys, Section, located_name
 from locum.study.values import AutoCount, AutoPair, Count, DistributionValue, Fraction, Positive, Seconds
 
 
-class Section(BaseModel):
-    """A mapping of known keys; an unknown one is refused with the likely one."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_keys(cls, given: Any) -> Any:
-        if isinstance(given, dict):
-            for key in given:
-                if key not in cls.model_fields:
-                    raise ValueError(unknown_name("key", str(key), cls.model_fields))
-        return given
-
-
-class ThermalBlockModel(Section):
+class ThermalBlockModel(ModelKeys):
     """Steady heat conduction in a square of k x k blocks; parameters ``conductivity_11``, ..."""
 
     kind: Literal["thermal_block"]
@@ -42,7 +28,7 @@ class ThermalBlockModel(Section):
     """Mesh cells per side, a multiple of blocks; left out, about 7,000 nodes."""
 
 
-class HeatEquationModel(Section):
+class HeatEquationModel(ModelKeys):
     """The square of k x k blocks heating up from zero; parameters ``conductivity_11``, ..."""
 
     kind: Literal["heat_equation"]
@@ -58,7 +44,7 @@ class HeatEquationModel(Section):
     """1 for implicit Euler, 0.5 for Crank-Nicolson."""
 
 
-class CooledBladeModel(Section):
+class CooledBladeModel(ModelKeys):
     """Transient heat conduction in the cross-section of a cooled turbine blade; seven parameters."""
 
     kind: Literal["cooled_blade"]
@@ -70,7 +56,7 @@ class CooledBladeModel(Section):
     """Time steps from one saved time to the next."""
 
 
-class SelfHeatingModel(Section):
+class SelfHeatingModel(ModelKeys):
     """A slab that heats itself; its response is steep in a corner of the space. Two parameters."""
 
     kind: Literal["self_heating"]
@@ -80,7 +66,7 @@ class SelfHeatingModel(Section):
     """Heat transfer at the face over conduction in the slab."""
 
 
-class AdvectionDiffusionModel(Section):
+class AdvectionDiffusionModel(ModelKeys):
     """A substance that a source releases into a wind; parameters are the angle of the wind and the source."""
 
     kind: Literal["advection_diffusion"]
@@ -92,7 +78,7 @@ class AdvectionDiffusionModel(Section):
     """Of the source."""
 
 
-class PythonModel(Section):
+class PythonModel(ModelKeys):
     """Your own model: a function of the parameters, or a class that keeps the model contract."""
 
     kind: Literal["python"]
@@ -105,6 +91,14 @@ class PythonModel(Section):
     units: dict[str, str] = {}
     """Units of fields and quantities, and of ``coordinates`` and ``times``, where the model gives none."""
 
+    def located(self, folder: Path) -> dict[str, Any]:
+        """The keys that name files, as they are from anywhere."""
+        return {"path": located_name(self.path, folder)}
+
+    def decisive(self) -> dict[str, Any]:
+        """The keys that results depend on, wherever the study is copied."""
+        return {**self.model_dump(mode="json"), "path": Path(self.path).name}
+
 
 ModelSection = Annotated[
     ThermalBlockModel
@@ -112,7 +106,8 @@ ModelSection = Annotated[
     | AdvectionDiffusionModel
     | CooledBladeModel
     | SelfHeatingModel
-    | PythonModel,
+    | PythonModel
+    | CommandSection,
     Field(discriminator="kind"),
 ]
 

@@ -14,6 +14,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from locum.exceptions import ParameterError, StudyError
 from locum.parameters import ParameterSpace, unknown_name
+from locum.study.section import Section
 from locum.study.sections import (
     Accuracy,
     Budget,
@@ -21,8 +22,6 @@ from locum.study.sections import (
     Methods,
     ModelSection,
     ParameterSection,
-    PythonModel,
-    Section,
     Storage,
 )
 from locum.study.values import Seed
@@ -117,8 +116,7 @@ class Study(Section):
 
     def _hash_of(self, *, without: Iterable[str]) -> str:
         document = self.model_dump(mode="json", include=_NUMBERS_DEPEND_ON)
-        if isinstance(self.model, PythonModel):
-            document["model"]["path"] = Path(self.model.path).name  # wherever the study is copied
+        document["model"] = self.model.decisive()
         for section in ("accuracy", "methods"):
             for key in without:
                 document[section].pop(key, None)
@@ -294,11 +292,7 @@ class Study(Section):
         """The study as plain values that mean the same wherever they are read: paths are absolute."""
         document = self.model_dump(mode="json", exclude_unset=True)
         document["storage"] = {**document.get("storage", {}), "folder": str(self.folder)}
-        if isinstance(self.model, PythonModel):
-            file, colon, name = self.model.path.rpartition(":")
-            if file.endswith(".py"):
-                file = os.path.abspath(self.path.parent / file)
-            document["model"]["path"] = f"{file}{colon}{name}"
+        document["model"] |= self.model.located(self.path.parent)
         return document
 
     def to_yaml(self) -> str:

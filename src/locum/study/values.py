@@ -28,6 +28,8 @@ _UNITS = {
 }
 _UNITS |= {"second": 1.0, "ms": 1e-3}
 _HUGE = 1e300
+_MULTIPLES = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+_SIZE = r"\s*(\d+(?:\.\d+)?)\s*([kKMGT]i?B)\s*"
 _DURATION = r"\s*(?:\d+(?:\.\d+)?\s*(?:ms|s|sec|seconds?|min|minutes?|h|hours?|d|days?)\s*)+"
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)")
 
@@ -60,6 +62,12 @@ def _seconds(value: Any) -> float:
     return _number(
         value, "a duration such as '90 s', '20 min' or '2 h', or seconds", lambda s: 0 < s < math.inf
     )
+
+
+def _bytes(value: Any) -> int:
+    if isinstance(value, str) and (match := re.fullmatch(_SIZE, value)):
+        return int(float(match[1]) * _MULTIPLES[match[2].upper()])
+    raise ValueError(f"expected a size such as '500 MB' or '1.5 GB', got {value!r}")
 
 
 def _count(least: int, *, auto: bool) -> Callable[[Any], int | None]:
@@ -119,6 +127,12 @@ Seconds = Annotated[
             ]
         }
     ),
+]
+Bytes = Annotated[
+    int,
+    PlainValidator(_bytes),
+    PlainSerializer(lambda size: f"{size / 1e6:.15g} MB"),
+    WithJsonSchema({"type": "string", "pattern": f"^{_SIZE}$"}),
 ]
 Count = Annotated[
     int, PlainValidator(_count(1, auto=False)), WithJsonSchema({"type": "integer", "minimum": 1})

@@ -1,0 +1,77 @@
+"""What was tried to get one simulation done, by models that run programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import xarray as xr
+
+from locum.exceptions import SimulationError
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt at a simulation.
+
+    Parameters
+    ----------
+    settings
+        The settings that it was made with; retries change them.
+    failure, reason
+        Class and sentence of its failure; empty where it succeeded.
+    seconds
+        Wall time.
+    log
+        Last lines of what the program said.
+    folder
+        Where its files are kept; empty where they are not.
+    """
+
+    settings: Mapping[str, float] = field(default_factory=dict)
+    failure: str = ""
+    reason: str = ""
+    seconds: float = 0.0
+    log: str = ""
+    folder: str = ""
+
+
+class Trial(Protocol):
+    """One sample on its way from planned to committed."""
+
+    @property
+    def attempts(self) -> Sequence[Attempt]:
+        """What was tried until now."""
+        ...
+
+    @property
+    def memory(self) -> int:
+        """Peak memory of the programs in bytes; 0 where it is not known."""
+        ...
+
+    def simulate(self, parameters: Mapping[str, float]) -> xr.Dataset:
+        """As :meth:`HighFidelityModel.simulate`."""
+        ...
+
+    def reject(self, error: SimulationError) -> None:
+        """Learn that the snapshot was not accepted, and why."""
+        ...
+
+
+@runtime_checkable
+class HasTrials(Protocol):
+    """A simulation leaves traces until its sample is committed: folders, logs, attempts."""
+
+    def trial(self, name: str) -> AbstractContextManager[Trial]:
+        """Begin the sample of this name; what is not to be kept of it is removed at the end of the block."""
+        ...
+
+    def lost(self, name: str) -> Sequence[Attempt]:
+        """Keep what is left of a sample whose process died, and say what that was."""
+        ...
+
+    def sweep(self) -> None:
+        """Remove what killed runs have left, once nobody else simulates."""
+        ...

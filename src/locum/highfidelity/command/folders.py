@@ -1,0 +1,63 @@
+"""The folders in which a program runs, a fresh one for each attempt, and what is kept of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from locum.highfidelity.command.finished import STDERR, STDOUT
+
+
+@dataclass(frozen=True)
+class RunFolders:
+    """Where attempts run, and where their logs go.
+
+    Parameters
+    ----------
+    scratch
+        Holds a folder for each attempt that is at work, ``SAMPLE-NUMBER``.
+    kept
+        Holds what is kept, ``SAMPLE/NUMBER``.
+    """
+
+    scratch: Path
+    kept: Path
+
+    def fresh(self, sample: str, number: int) -> Path:
+        """An empty folder for an attempt, counted from 1."""
+        folder = self.scratch / f"{sample}-{number}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
+
+    def keep(self, sample: str, number: int, patterns: Sequence[str]) -> str:
+        """Move files that match out of an attempt's folder; returns where to, empty where there were none."""
+        folder, target = self.scratch / f"{sample}-{number}", self.kept / sample / str(number)
+        shutil.rmtree(target, ignore_errors=True)
+        for name in matching(folder, patterns):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(folder / name, target / name)
+        return str(target) if target.is_dir() else ""
+
+    def remove(self, sample: str, number: int) -> None:
+        """Remove an attempt's folder."""
+        shutil.rmtree(self.scratch / f"{sample}-{number}", ignore_errors=True)
+        with suppress(OSError):  # others are at work in there
+            self.scratch.rmdir()
+
+    def left(self, sample: str) -> list[int]:
+        """Numbers of the attempts whose folders are there."""
+        return sorted(int(folder.name.rpartition("-")[2]) for folder in self.scratch.glob(f"{sample}-*"))
+
+    def sweep(self) -> None:
+        """Remove all folders of attempts."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+def matching(folder: Path, patterns: Sequence[str]) -> list[Path]:
+    """Logs in a folder: standard output and error, and files that match; relative to it, in order."""
+    found = {path for pattern in (STDOUT, STDERR, *patterns) for path in folder.glob(pattern)}
+    return sorted(path.relative_to(folder) for path in found if path.is_file() and path.stat().st_size)

@@ -1,0 +1,305 @@
+"""Any program with input files as a high-fidelity model.
+
+Each attempt at a sample runs in a fresh folder: templates are rendered, commands run one after another, the
+conditions of success are looked at, a reader brings the output in. A failure has a class; rules say what is
+tried again, with which settings.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shlex
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import xarray as xr
+
+from locum.exceptions import ModelError, SimulationError
+from locum.highfidelity.attempts import Attempt
+from locum.highfidelity.command.finished import STDERR, STDOUT, Finished
+from locum.highfidelity.command.folders import RunFolders, matching
+from locum.highfidelity.command.program import Ended, run_program
+from locum.highfidelity.command.quantities import Quantity
+from locum.highfidelity.command.retries import Retry, next_retry
+from locum.highfidelity.command.success import Condition
+from locum.highfidelity.command.templates import Templates, Text
+from locum.highfidelity.plain_snapshot import plain_snapshot
+from locum.highfidelity.readers import Reader
+from locum.highfidelity.snapshot_check import check_snapshot
+from locum.parameters import ParameterSpace
+
+_FULL = 1 << 16  # bytes that are left on a disk that counts as full
+
+
+@dataclass(frozen=True, eq=False)
+class CommandModel:
+    """A program as a high-fidelity model.
+
+    Parameters
+    ----------
+    name, version, parameters
+        As in :class:`~locum.highfidelity.contract.HighFidelityModel`.
+    templates
+        Its input files.
+    commands
+        Command lines, run one after another, as templates: text, which is split as a shell would, or
+        arguments.
+    reader
+        Reads what the program leaves.
+    launcher
+        Stands before every command: ``("mpirun", "-n", "{{ cores }}")``.
+    environment
+        Variables on top of those of this process; the values are templates.
+    settings
+        More numbers for templates, which retries may change.
+    quantities
+        Quantities of interest, besides the numbers that the reader gives.
+    units
+        Units of fields and quantities, ``coordinates`` and ``times``, where the reader gives none.
+    success
+        Conditions, in order.
+    retries
+        What is tried again.
+    logs
+        Patterns of files that are kept of failed attempts, besides standard output and error.
+    keep_all
+        Keep them of all attempts.
+    folders
+        Where it runs; None for a temporary folder, of which nothing is kept.
+    cores
+        Cores that a run takes; templates know it as ``cores``.
+    timeout
+        Seconds that a sample may take, all attempts together; None for no limit.
+
+    Raises
+    ------
+    ModelError
+        Templates that name what is not defined, file and line by file and line.
+    """
+
+    name: str
+    version: str
+    parameters: ParameterSpace
+    templates: Templates
+    commands: Sequence[Text | Sequence[Text]]
+    reader: Reader
+    launcher: Sequence[Text] = ()
+    environment: Mapping[str, Text] = field(default_factory=dict)
+    settings: Mapping[str, float] = field(default_factory=dict)
+    quantities: Mapping[str, Quantity] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    success: Sequence[Condition] = ()
+    retries: Sequence[Retry] = ()
+    logs: Sequence[str] = ()
+    keep_all: bool = False
+    folders: RunFolders | None = None
+    cores: int = 1
+    timeout: float | None = None
+
+    def __post_init__(self) -> None:
+        texts = [*self.launcher, *self.environment.values()]
+        for command in self.commands:
+            texts += [command] if isinstance(command, Text) else command
+        known = self.known_names
+        wrong = [*self.templates.undefined(known), *(s for text in texts for s in text.undefined(known))]
+        if wrong:
+            raise ModelError("; ".join(wrong))
+
+    @property
+    def known_names(self) -> tuple[str, ...]:
+        """Names that templates may use."""
+        return (*self.parameters.names, *self.settings, "cores")
+
+    def simulate(self, parameters: Mapping[str, float]) -> xr.Dataset:
+        """Run the program at these parameters; retries included."""
+        with self.trial(f"process-{os.getpid()}") as trial:
+            return trial.simulate(parameters)
+
+    @contextmanager
+    def trial(self, name: str) -> Iterator[CommandTrial]:
+        """Begin a sample; its folders are removed at the end of the block."""
+        temporary = None if self.folders else tempfile.mkdtemp(prefix="locum-")
+        folders = self.folders or RunFolders(Path(str(temporary)) / "runs", Path(str(temporary)) / "kept")
+        trial = CommandTrial(self, folders, name)
+        try:
+            yield trial
+        finally:
+            trial.close()
+            if temporary:
+                shutil.rmtree(temporary, ignore_errors=True)
+
+    def lost(self, name: str) -> list[Attempt]:
+        """Keep the logs of a sample whose process died."""
+        if self.folders is None:
+            return []
+        trial = CommandTrial(self, self.folders, name)
+        for number in self.folders.left(name):
+            trial.give_up(number)
+        return trial.attempts[-1:]
+
+    def sweep(self) -> None:
+        """Remove what killed runs have left."""
+        if self.folders is not None:
+            self.folders.sweep()
+
+    def started(self, values: Mapping[str, float], folder: Path, seconds: float | None) -> int:
+        """Run the commands in a folder; the exit status of the last that was run.
+
+        Raises
+        ------
+        SimulationError
+            ``did not start`` or ``timed out``.
+        """
+        launcher = [text.render(values) for text in self.launcher]
+        environment = os.environ | {name: text.render(values) for name, text in self.environment.items()}
+        until = None if seconds is None else time.monotonic() + seconds
+        for command in self.commands:
+            if isinstance(command, Text):
+                arguments = shlex.split(command.render(values))
+            else:
+                arguments = [text.render(values) for text in command]
+            ended = run_program(
+                [*launcher, *arguments],
+                folder,
+                environment,
+                stdout=folder / STDOUT,
+                stderr=folder / STDERR,
+                seconds=None if until is None else max(0.0, until - time.monotonic()),
+            )
+            self._refuse(ended, [*launcher, *arguments][0])
+            if ended.status:
+                break
+        return ended.status
+
+    def _refuse(self, ended: Ended, program: str) -> None:
+        if ended.refused:
+            raise SimulationError(f"the program {program!r} did not start: {ended.refused}", "did not start")
+        if ended.late:
+            raise SimulationError(f"took longer than the timeout of {self.timeout:g} s", "timed out")
+
+    def read(self, folder: Path) -> xr.Dataset:
+        """Read the snapshot that the program has left in a folder.
+
+        Raises
+        ------
+        SimulationError
+            ``output missing``, ``output malformed``, ``shape``.
+        """
+        try:
+            return plain_snapshot(self.reader.read(folder), self.units)
+        except (SimulationError, ModelError) as error:
+            failure = getattr(error, "failure", "output malformed")
+            raise SimulationError(str(error), failure) from error
+        except FileNotFoundError as error:
+            raise SimulationError(f"the reader found no file {error.filename!r}", "output missing") from error
+        except Exception as error:  # output may be anything, and a reader may be the user's
+            what = " ".join(str(error).split())
+            raise SimulationError(
+                f"the reader raised {type(error).__name__}: {what}", "output malformed"
+            ) from error
+
+    def finished(self, finished: Finished, parameters: Mapping[str, float]) -> xr.Dataset:
+        """The snapshot of a program that has ended, once it is certain that it succeeded."""
+        for condition in self.success:
+            condition.check(finished)
+        snapshot = finished.snapshot
+        known = dict(parameters) | {
+            str(name): float(variable)
+            for name, variable in snapshot.data_vars.items()
+            if not variable.dims and name != "mesh"
+        }
+        for name, quantity in self.quantities.items():
+            known[name] = quantity.value(finished, snapshot, known)
+            snapshot[name] = ((), known[name], {"units": self.units.get(name, "")})
+        check_snapshot(snapshot)
+        return snapshot
+
+
+class CommandTrial:
+    """The attempts at one sample."""
+
+    def __init__(self, model: CommandModel, folders: RunFolders, name: str) -> None:
+        self.attempts: list[Attempt] = []
+        self.memory = 0
+        self._model = model
+        self._folders = folders
+        self._name = name
+
+    def simulate(self, parameters: Mapping[str, float]) -> xr.Dataset:
+        """Attempt the sample until an attempt succeeds or no rule has another one."""
+        model = self._model
+        settings = dict(model.settings)
+        deadline = None if model.timeout is None else time.monotonic() + model.timeout
+        while True:
+            started = time.perf_counter()
+            try:
+                snapshot = self._attempt(parameters, settings, deadline)
+            except SimulationError as error:
+                error = self._full(error)
+                seconds = time.perf_counter() - started
+                self.attempts.append(Attempt(settings, error.failure, error.reason, seconds))
+                self.give_up(len(self.attempts))
+                rule = next_retry(model.retries, [attempt.failure for attempt in self.attempts])
+                if rule is None:
+                    raise error from None
+                settings = rule.changed(settings, parameters)
+            else:
+                self.attempts.append(Attempt(settings, seconds=time.perf_counter() - started))
+                return snapshot
+
+    def reject(self, error: SimulationError) -> None:
+        """Count the last attempt as failed."""
+        if self.attempts and not self.attempts[-1].failure:
+            self.attempts[-1] = replace(self.attempts[-1], failure=error.failure, reason=error.reason)
+            self.give_up(len(self.attempts))
+
+    def give_up(self, number: int) -> None:
+        """Keep the logs of an attempt that failed, and note their last lines."""
+        while len(self.attempts) < number:
+            self.attempts.append(Attempt(self._model.settings))
+        folder = self._folders.scratch / f"{self._name}-{number}"
+        names = [path.as_posix() for path in matching(folder, self._model.logs)]
+        log = Finished(folder, 0, self._model.read).tail(names)
+        kept = self._folders.keep(self._name, number, self._model.logs)
+        self.attempts[number - 1] = replace(self.attempts[number - 1], log=log, folder=kept)
+        self._folders.remove(self._name, number)
+
+    def close(self) -> None:
+        """Remove the folders, and keep the logs where all are to be kept."""
+        for number in self._folders.left(self._name):
+            if self._model.keep_all:
+                self._folders.keep(self._name, number, self._model.logs)
+            self._folders.remove(self._name, number)
+
+    def _attempt(
+        self, parameters: Mapping[str, float], settings: Mapping[str, float], deadline: float | None
+    ) -> xr.Dataset:
+        model, number = self._model, len(self.attempts) + 1
+        values = {**parameters, **settings, "cores": model.cores}
+        try:
+            folder = self._folders.fresh(self._name, number)
+            model.templates.render(folder, values)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise SimulationError(
+                    f"input files cannot be written: {error.strerror}", "disk full"
+                ) from None
+            raise
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        status = model.started(values, folder, left)
+        return model.finished(Finished(folder, status, model.read), parameters)
+
+    def _full(self, error: SimulationError) -> SimulationError:
+        """The same failure, or the one that explains it: a disk with no room."""
+        folder = self._folders.scratch
+        if folder.is_dir() and error.failure not in ("timed out", "did not start"):
+            disk = os.statvfs(folder)
+            if disk.f_bavail * disk.f_frsize < _FULL:
+                return SimulationError(f"the disk of {folder} is full; {error.reason}", "disk full")
+        return error
