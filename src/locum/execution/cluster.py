@@ -7,9 +7,9 @@ a planned sample in, a few numbers out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from threading import Event
 from typing import Any, Protocol
@@ -20,8 +20,10 @@ from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, as_com
 
 from locum.exceptions import SimulationError
 from locum.execution.simulation_process import SimulationProcess
+from locum.highfidelity.attempts import Attempt
 from locum.snapshots import Cost, SampleRecord, SnapshotStore
 
+CORES = "cores"  # the resource of Dask that says how many a simulation takes
 ONLY_HERE = "127.0.0.1:0"  # Dask always listens somewhere: on this machine only, on any free port
 
 
@@ -71,6 +73,8 @@ class Cluster:
     store: SnapshotStore
     timeout: float | None
     closing: Event
+    cores: int
+    lost: Callable[[str], Sequence[Attempt]]
 
     def simulate(self, records: Sequence[SampleRecord], watcher: Watcher) -> None:
         """Run planned samples to their outcomes, in the catalogue when this returns.
@@ -107,7 +111,10 @@ class Cluster:
             mine = [record for record in records if (record.purpose == "calibration") == (priority == 0)]
             if mine:
                 samples, keys = [record.to_dict() for record in mine], [record.identity for record in mine]
-                sent = self.client.map(_run_on_worker, samples, key=keys, pure=False, priority=priority)
+                resources = {CORES: self.cores}
+                sent = self.client.map(
+                    _run_on_worker, samples, key=keys, pure=False, priority=priority, resources=resources
+                )
                 futures |= dict(zip(sent, mine, strict=True))
         return futures
 
@@ -117,22 +124,46 @@ class Cluster:
 
             raise StorageError(answer["reason"])
         seconds = self.timeout or 0.0 if answer["failure"] == "timed out" else 0.0
-        self.store.fail(record, answer["failure"], answer["reason"], Cost(seconds=seconds, memory=0, host=""))
+        # what is left of it ended as its process did
+        left = [
+            replace(attempt, failure=answer["failure"], reason=answer["reason"])
+            for attempt in self.lost(record.short)
+        ]
+        cost = Cost(seconds=seconds, attempts=tuple(left))
+        self.store.fail(record, answer["failure"], answer["reason"], cost)
         return {"outcome": "failed", "seconds": seconds}
 
 
+def nothing_left(name: str) -> Sequence[Attempt]:
+    """What a model leaves that runs in the simulation process itself."""
+    return ()
+
+
 @contextmanager
-def open_cluster(store: SnapshotStore, processes: Sequence[SimulationProcess]) -> Iterator[Cluster]:
-    """Start a local cluster with a worker for each simulation process; nothing of it survives the block."""
+def open_cluster(
+    store: SnapshotStore,
+    processes: Sequence[SimulationProcess],
+    cores: int = 1,
+    lost: Callable[[str], Sequence[Attempt]] = nothing_left,
+) -> Iterator[Cluster]:
+    """Start a local cluster with a worker for each simulation process; nothing of it survives the block.
+
+    Parameters
+    ----------
+    cores
+        That one simulation takes; so many has each worker.
+    lost
+        What is left of a sample, by its short name, whose process died.
+    """
     closing, pool = Event(), uuid4().hex
     _STARTED[pool] = SimpleQueue()
     for process in processes:
         _STARTED[pool].put(process)
     try:
-        with _local_dask(len(processes)) as client:
+        with _local_dask(len(processes), cores) as client:
             client.register_plugin(SimulationPlugin(pool))
             try:
-                yield Cluster(client, len(processes), store, processes[0].timeout, closing)
+                yield Cluster(client, len(processes), store, processes[0].timeout, closing, cores, lost)
             finally:
                 closing.set()
     finally:
@@ -140,7 +171,7 @@ def open_cluster(store: SnapshotStore, processes: Sequence[SimulationProcess]) -
 
 
 @contextmanager
-def _local_dask(workers: int) -> Iterator[Any]:
+def _local_dask(workers: int, cores: int) -> Iterator[Any]:
     """A client of a Dask cluster whose workers are threads of this process."""
     with (
         dask.config.set({"distributed.worker.memory.terminate": False, "distributed.admin.log-length": 0}),
@@ -148,6 +179,7 @@ def _local_dask(workers: int) -> Iterator[Any]:
             n_workers=workers,
             threads_per_worker=1,
             processes=False,
+            resources={CORES: cores},
             dashboard_address=ONLY_HERE,
             worker_dashboard_address=ONLY_HERE,
             silence_logs="critical",

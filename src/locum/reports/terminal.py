@@ -7,6 +7,7 @@ without control characters, so that it can be read in a log and compared in a te
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
@@ -177,6 +178,7 @@ def status_table(document: Document) -> RenderableType:
             f"{count(simulations['done'])} done, {count(simulations['failed'])} failed, "
             + ("no limit" if simulations["budget"] is None else f"budget {count(simulations['budget'])}"),
         ),
+        *_failures(document.get("failures") or [], document.get("retried", 0)),
         ("coverage", _coverage(coverage, (document.get("error_figure") or {}).get("kind"))),
         ("champion", "none yet" if document.get("champion") is None else f"version {document['champion']}"),
     ]
@@ -186,6 +188,20 @@ def status_table(document: Document) -> RenderableType:
         facts.append(("note", document["note"]))
     outputs = document.get("outputs")
     return Group(_facts(facts), Text(), _outputs(outputs)) if outputs else _facts(facts)
+
+
+def _failures(failures: Sequence[Document], retried: int) -> list[tuple[str, RenderableType]]:
+    """How many failed of each class, one of them with its reason, and where its logs are."""
+    facts: list[tuple[str, RenderableType]] = []
+    if failures:
+        classes = Counter(failed["failure"] for failed in failures).most_common()
+        last = failures[-1]
+        folder = last["attempts"][-1]["folder"] if last["attempts"] else ""
+        example = f"{last['sample']}: {last['reason']}" + (f" (logs in {folder})" if folder else "")
+        facts.append(("failures", ", ".join(f"{count(n)} {name}" for name, n in classes) + f"; {example}"))
+    if retried:
+        facts.append(("retried", f"{count(retried)} samples took more than one attempt"))
+    return facts
 
 
 def _outputs(outputs: Mapping[str, Document]) -> Table:
