@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Event
 from typing import Any, Protocol
@@ -19,9 +19,10 @@ import dask
 from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, as_completed, get_worker
 
 from locum.exceptions import SimulationError
+from locum.execution.losses import record_loss
 from locum.execution.simulation_process import SimulationProcess
 from locum.highfidelity.attempts import Attempt
-from locum.snapshots import Cost, SampleRecord, SnapshotStore
+from locum.snapshots import SampleRecord, SnapshotStore
 
 CORES = "cores"  # the resource of Dask that says how many a simulation takes
 ONLY_HERE = "127.0.0.1:0"  # Dask always listens somewhere: on this machine only, on any free port
@@ -74,7 +75,7 @@ class Cluster:
     timeout: float | None
     closing: Event
     cores: int
-    lost: Callable[[str], Sequence[Attempt]]
+    lost: Callable[[SampleRecord], Sequence[Attempt]]
 
     def simulate(self, records: Sequence[SampleRecord], watcher: Watcher) -> None:
         """Run planned samples to their outcomes, in the catalogue when this returns.
@@ -101,7 +102,9 @@ class Cluster:
                     "reason": "the worker died each time it ran this sample",
                 }
             if answer["outcome"] == "lost":
-                answer = self._record_loss(record, answer)
+                error = SimulationError(answer["reason"], answer["failure"])
+                cost = record_loss(self.store, record, error, self.timeout, self.lost)
+                answer = {"outcome": "failed", "seconds": cost.seconds}
             watcher.simulated(answer["outcome"], answer.get("seconds", 0.0))
 
     def _submitted(self, records: Sequence[SampleRecord]) -> dict[Any, SampleRecord]:
@@ -118,33 +121,13 @@ class Cluster:
                 futures |= dict(zip(sent, mine, strict=True))
         return futures
 
-    def _record_loss(self, record: SampleRecord, answer: dict[str, Any]) -> dict[str, Any]:
-        if answer["failure"] == "storage":
-            from locum.exceptions import StorageError
-
-            raise StorageError(answer["reason"])
-        seconds = self.timeout or 0.0 if answer["failure"] == "timed out" else 0.0
-        # what is left of it ended as its process did
-        left = [
-            replace(attempt, failure=answer["failure"], reason=answer["reason"])
-            for attempt in self.lost(record.short)
-        ]
-        cost = Cost(seconds=seconds, attempts=tuple(left))
-        self.store.fail(record, answer["failure"], answer["reason"], cost)
-        return {"outcome": "failed", "seconds": seconds}
-
-
-def nothing_left(name: str) -> Sequence[Attempt]:
-    """What a model leaves that runs in the simulation process itself."""
-    return ()
-
 
 @contextmanager
 def open_cluster(
     store: SnapshotStore,
     processes: Sequence[SimulationProcess],
     cores: int = 1,
-    lost: Callable[[str], Sequence[Attempt]] = nothing_left,
+    lost: Callable[[SampleRecord], Sequence[Attempt]] = lambda record: (),
 ) -> Iterator[Cluster]:
     """Start a local cluster with a worker for each simulation process; nothing of it survives the block.
 
@@ -153,7 +136,7 @@ def open_cluster(
     cores
         That one simulation takes; so many has each worker.
     lost
-        What is left of a sample, by its short name, whose process died.
+        What is left of a sample whose process died.
     """
     closing, pool = Event(), uuid4().hex
     _STARTED[pool] = SimpleQueue()

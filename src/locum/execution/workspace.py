@@ -85,20 +85,27 @@ class Workspace:
     def cluster(self) -> Cluster:
         """Where simulations run; started when it is first needed."""
         self.study.require_room(available_cores(), available_memory())
-        log, timeout = self.study.folder / "logs" / "simulations.log", self.study.execution.timeout
-        if timeout is not None and isinstance(self.model, HasTrials):
-            timeout += _PATIENCE
+        if isinstance(self.model, HasTrials):
+            self.model.require()
+        log = self.study.folder / "logs" / "simulations.log"
         processes = self.resources.enter_context(
-            simulation_processes(self.workers, self.study.to_json(), log, timeout)
+            simulation_processes(self.workers, self.study.to_json(), log, self.patience)
         )
-        from locum.execution.cluster import (
-            nothing_left,
-            open_cluster,
-        )  # Dask is imported while the processes start
+        from locum.execution.cluster import open_cluster  # Dask is imported while the processes start
 
-        lost = self.model.lost if isinstance(self.model, HasTrials) else nothing_left
         cores = self.study.model.cores_a_run or 1
-        return self.resources.enter_context(open_cluster(self.store, processes, cores, lost))
+        return self.resources.enter_context(open_cluster(self.store, processes, cores, self.lost))
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds after which the process of a simulation is ended; None for never."""
+        timeout = self.study.execution.timeout
+        ends_by_itself = isinstance(self.model, HasTrials)
+        return timeout + _PATIENCE if timeout is not None and ends_by_itself else timeout
+
+    def lost(self, record: SampleRecord) -> Sequence[Attempt]:
+        """What is left of a sample whose process died."""
+        return self.model.lost(record.short) if isinstance(self.model, HasTrials) else ()
 
     def start_cluster(self) -> None:
         """Start where simulations run, unless that was done before; not for two threads at a time."""

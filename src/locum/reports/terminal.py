@@ -18,7 +18,9 @@ from rich.text import Text
 from locum.reports.wording import (
     THIN_SPACE,
     count,
+    data_size,
     date,
+    duration,
     error_size,
     percentage,
     stated_percentage,
@@ -149,6 +151,43 @@ def print_versions(document: Document, file: TextIO | None = None) -> None:
     ]  # fmt: skip
     headers = ["version", "serves as", "made", "trained on", "calibrated on", "gate"]
     show(_table(headers, rows, numbers=(0, 3, 4)), file)
+
+
+def print_doctor(document: Document, file: TextIO | None = None) -> None:
+    """What was found of a study before it spends anything, and every problem in a sentence."""
+    facts: list[tuple[str, RenderableType]] = [("study", document["name"])]
+    if document["model"]:
+        facts.append(("model", f"{document['model']['name']}, version {document['model']['version']}"))
+    if document["program"]:
+        found = document["program"]["found"]
+        facts += [("program", path or f"{name} is not found") for name, path in found.items()]
+        facts.append(("its version", document["program"]["version"] or "not asked; see version_command"))
+    facts += _one_simulation(document)
+    for problem in document["problems"]:
+        facts.append(("problem", Text(problem, "red")))
+    facts.append(("verdict", Text("sound", "bold green") if not document["problems"] else "not sound"))
+    show(_facts(facts), file)
+
+
+def _one_simulation(document: Document) -> list[tuple[str, RenderableType]]:
+    simulation, snapshot, forecast = (document[key] for key in ("simulation", "snapshot", "forecast"))
+    if not (simulation and snapshot and forecast):
+        return []
+    fields = ", ".join(f"{name} {tuple(each['shape'])}" for name, each in snapshot["fields"].items())
+    which = "the whole budget" if forecast["whole_budget"] else "design and calibration; there is no budget"
+    memory = f", {data_size(simulation['memory'])} of memory" if simulation["memory"] else ""
+    return [
+        ("one simulation", f"{duration(simulation['seconds'])}{memory}; kept"),
+        ("its snapshot", f"{count(snapshot['nodes'])} nodes; {fields}"),
+        ("quantities", ", ".join(snapshot["quantities"]) or "none"),
+        ("on disk", f"{data_size(snapshot['bytes_on_disk'])} a sample"),
+        (
+            "still to run",
+            f"{count(forecast['simulations'])} simulations ({which}), {count(forecast['workers'])} at a time "
+            f"with {count(forecast['cores_a_run'])} cores each",
+        ),
+        ("that takes", f"about {duration(forecast['seconds'])} and {data_size(forecast['bytes'])}"),
+    ]
 
 
 def print_problems(document: Document, file: TextIO | None = None) -> None:

@@ -16,8 +16,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
 from locum.exceptions import ModelError, SimulationError
@@ -76,6 +78,8 @@ class CommandModel:
         Cores that a run takes; templates know it as ``cores``.
     timeout
         Seconds that a sample may take, all attempts together; None for no limit.
+    program_version
+        What the program says of itself.
 
     Raises
     ------
@@ -101,20 +105,43 @@ class CommandModel:
     folders: RunFolders | None = None
     cores: int = 1
     timeout: float | None = None
+    program_version: str = ""
 
     def __post_init__(self) -> None:
-        texts = [*self.launcher, *self.environment.values()]
-        for command in self.commands:
-            texts += [command] if isinstance(command, Text) else command
-        known = self.known_names
-        wrong = [*self.templates.undefined(known), *(s for text in texts for s in text.undefined(known))]
+        known = (*self.parameters.names, *self.settings, "cores")
+        wrong = [sentence for text in self._texts for sentence in text.undefined(known)]
         if wrong:
-            raise ModelError("; ".join(wrong))
+            raise ModelError("\n".join(wrong))
 
-    @property
-    def known_names(self) -> tuple[str, ...]:
-        """Names that templates may use."""
-        return (*self.parameters.names, *self.settings, "cores")
+    def programs(self, parameters: Mapping[str, float]) -> dict[str, str | None]:
+        """First words of the launcher and of every command, with their paths; None where there is none."""
+        values = {**parameters, **self.settings, "cores": self.cores}
+        path = self._environment(values).get("PATH")
+        lines = [[text.render(values) for text in self.launcher], *self._arguments(values)]
+        words = dict.fromkeys(line[0] for line in lines if line)
+        return {word: self._found(word, path) for word in words}
+
+    def problems(self, parameters: Mapping[str, float]) -> list[str]:
+        """Programs that are not there, and parameters on which nothing depends."""
+        missing = [
+            f"program {word!r} is not found along PATH; install it, or say where it is"
+            for word, path in self.programs(parameters).items()
+            if path is None
+        ]
+        used = {name for text in self._texts for name in text.names}
+        idle = [
+            f"parameter {name!r} stands in no template and in no command: results cannot depend on it"
+            for name in self.parameters.names
+            if name not in used
+        ]
+        return missing + idle
+
+    def require(self) -> None:
+        """Refuse to run where a program is not there."""
+        space = self.parameters
+        middle = dict(zip(space.names, space.quantile(np.full((1, space.dimension), 0.5))[0], strict=True))
+        for problem in self.problems(middle):
+            raise ModelError(problem)
 
     def simulate(self, parameters: Mapping[str, float]) -> xr.Dataset:
         """Run the program at these parameters; retries included."""
@@ -157,13 +184,9 @@ class CommandModel:
             ``did not start`` or ``timed out``.
         """
         launcher = [text.render(values) for text in self.launcher]
-        environment = os.environ | {name: text.render(values) for name, text in self.environment.items()}
+        environment = self._environment(values)
         until, memory = None if seconds is None else time.monotonic() + seconds, 0
-        for command in self.commands:
-            if isinstance(command, Text):
-                arguments = shlex.split(command.render(values))
-            else:
-                arguments = [text.render(values) for text in command]
+        for arguments in self._arguments(values):
             ended = run_program(
                 [*launcher, *arguments],
                 folder,
@@ -177,6 +200,30 @@ class CommandModel:
             if ended.status:
                 break
         return ended.status, memory
+
+    @cached_property
+    def _texts(self) -> tuple[Text, ...]:
+        """All templates: of files, commands, launcher and environment."""
+        lines = [[line] if isinstance(line, Text) else line for line in self.commands]
+        words = [word for line in lines for word in line]
+        return (*self.templates.texts.values(), *words, *self.launcher, *self.environment.values())
+
+    def _arguments(self, values: Mapping[str, float]) -> Iterator[list[str]]:
+        """The commands, word by word."""
+        for line in self.commands:
+            if isinstance(line, Text):
+                yield shlex.split(line.render(values))
+            else:
+                yield [word.render(values) for word in line]
+
+    def _environment(self, values: Mapping[str, float]) -> dict[str, str]:
+        return os.environ | {name: text.render(values) for name, text in self.environment.items()}
+
+    def _found(self, program: str, path: str | None) -> str | None:
+        if os.sep not in program:
+            return shutil.which(program, path=path)
+        place = self.templates.folder / program  # runs happen in a copy of that folder
+        return str(place) if os.access(place, os.X_OK) else None
 
     def _refuse(self, ended: Ended, program: str) -> None:
         if ended.refused:

@@ -159,10 +159,6 @@ class Templates:
             digest.update(content)
         return digest.hexdigest()
 
-    def undefined(self, known: Iterable[str]) -> list[str]:
-        """A sentence for each name in a template that is not ``known``, with file and line."""
-        return [sentence for text in self.texts.values() for sentence in text.undefined(known)]
-
     def render(self, folder: Path, values: Mapping[str, Any]) -> None:
         """Write the input files of one simulation.
 
