@@ -37,6 +37,25 @@ WAVE = {
     "storage": {"folder": "study"},
 }
 
+PROGRAM = {
+    "kind": "command",
+    "templates": "case",
+    "command": "sh program.sh",
+    "reader": {"kind": "csv", "path": "wave.csv"},
+    "settings": {"relaxation": 1.0},
+    "quantities": {
+        "top": {"field": "height", "near": [0.5]},
+        "residual": {"file": "stdout.txt", "pattern": r"residual = (\S+)"},
+    },
+    "units": {"coordinates": "m", "height": "m"},
+    "success": [
+        {"exit_status": [0], "failures": {201: "refused"}},
+        {"file": "stdout.txt", "excludes": "DIVERGED", "failure": "diverged"},
+        {"file": "stdout.txt", "pattern": r"residual = (\S+)", "at_most": 1e-6},
+    ],
+    "retries": [{"on": "diverged", "set": {"relaxation": "relaxation / 2"}}],
+}
+
 # Before any numerical library or Prefect is imported.
 os.environ |= dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
@@ -149,9 +168,9 @@ def fin_study(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def write_wave(folder: Path, **sections: Any) -> Path:
+def write_wave(folder: Path, base: dict[str, Any] = WAVE, **sections: Any) -> Path:
     """Write the study of ``wave.py`` into a folder; sections are merged in, or left out where None."""
-    study = dict(WAVE)
+    study = dict(base)
     for name, section in sections.items():
         merged = isinstance(section, dict) and isinstance(study.get(name), dict)
         study[name] = study[name] | section if merged else section
@@ -169,6 +188,23 @@ def wave_study(tmp_path: Path) -> Callable[..., Path]:
     Sections are merged in, or left out where they are None. Returns the study file.
     """
     return partial(write_wave, tmp_path)
+
+
+def write_program(folder: Path, does: str = "tidy", **sections: Any) -> Path:
+    """Write the same study with ``program.sh`` for a model, which misbehaves as ``does`` says."""
+    case = folder / "case"
+    case.mkdir(exist_ok=True)
+    shutil.copy(HERE / "program.sh", case)
+    (case / "input.sh.j2").write_text(
+        f"x={{{{ x }}}} y={{{{ y }}}} relaxation={{{{ relaxation }}}}\ndoes={does}\n"
+    )
+    return write_wave(folder, WAVE | {"model": PROGRAM}, **sections)
+
+
+@pytest.fixture
+def program_study(tmp_path: Path) -> Callable[..., Path]:
+    """As ``wave_study``, of a program: ``program_study(does="hang", execution={"timeout": 1})``."""
+    return partial(write_program, tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,7 @@ app = typer.Typer(
 A study is one YAML file: the simulation, its parameters, the tolerance, the budget.
 
 \b
+  locum doctor study.yaml                  check everything with one simulation
   locum run study.yaml                     simulate, train, check, until within tolerance
   locum query study.yaml temperature=300   ask the surrogate, with its error figure
   locum report study.yaml                  one HTML page to defend the numbers with
@@ -132,6 +133,23 @@ def run(
     _emit(summary, as_json, "print_summary")
     if exit_code and summary["status"]["verdict"] != "within tolerance":
         raise typer.Exit(1)
+
+
+@app.command()
+def doctor(
+    study: StudyPath, overrides: Overrides = None, as_json: Json = False, quiet: Quiet = False
+) -> None:
+    """Check all that can go wrong before anything is spent, and run one simulation.
+
+    Program, version, templates, cores; then the first simulation of the design, which is kept. From it the
+    time and the disk that the whole budget will take. Exit status 2 with a sentence for every problem.
+    """
+    from locum.execution.doctor import examine
+
+    document = examine(study, overrides or (), quiet=quiet)
+    _emit(document, as_json, "print_doctor")
+    if document["problems"]:
+        raise typer.Exit(2)
 
 
 @app.command()

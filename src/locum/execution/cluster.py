@@ -7,7 +7,7 @@ a planned sample in, a few numbers out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -19,9 +19,12 @@ import dask
 from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, as_completed, get_worker
 
 from locum.exceptions import SimulationError
+from locum.execution.losses import record_loss
 from locum.execution.simulation_process import SimulationProcess
-from locum.snapshots import Cost, SampleRecord, SnapshotStore
+from locum.highfidelity.attempts import Attempt
+from locum.snapshots import SampleRecord, SnapshotStore
 
+CORES = "cores"  # the resource of Dask that says how many a simulation takes
 ONLY_HERE = "127.0.0.1:0"  # Dask always listens somewhere: on this machine only, on any free port
 
 
@@ -71,6 +74,8 @@ class Cluster:
     store: SnapshotStore
     timeout: float | None
     closing: Event
+    cores: int
+    lost: Callable[[SampleRecord], Sequence[Attempt]]
 
     def simulate(self, records: Sequence[SampleRecord], watcher: Watcher) -> None:
         """Run planned samples to their outcomes, in the catalogue when this returns.
@@ -97,7 +102,9 @@ class Cluster:
                     "reason": "the worker died each time it ran this sample",
                 }
             if answer["outcome"] == "lost":
-                answer = self._record_loss(record, answer)
+                error = SimulationError(answer["reason"], answer["failure"])
+                cost = record_loss(self.store, record, error, self.timeout, self.lost)
+                answer = {"outcome": "failed", "seconds": cost.seconds}
             watcher.simulated(answer["outcome"], answer.get("seconds", 0.0))
 
     def _submitted(self, records: Sequence[SampleRecord]) -> dict[Any, SampleRecord]:
@@ -107,32 +114,39 @@ class Cluster:
             mine = [record for record in records if (record.purpose == "calibration") == (priority == 0)]
             if mine:
                 samples, keys = [record.to_dict() for record in mine], [record.identity for record in mine]
-                sent = self.client.map(_run_on_worker, samples, key=keys, pure=False, priority=priority)
+                resources = {CORES: self.cores}
+                sent = self.client.map(
+                    _run_on_worker, samples, key=keys, pure=False, priority=priority, resources=resources
+                )
                 futures |= dict(zip(sent, mine, strict=True))
         return futures
 
-    def _record_loss(self, record: SampleRecord, answer: dict[str, Any]) -> dict[str, Any]:
-        if answer["failure"] == "storage":
-            from locum.exceptions import StorageError
-
-            raise StorageError(answer["reason"])
-        seconds = self.timeout or 0.0 if answer["failure"] == "timed out" else 0.0
-        self.store.fail(record, answer["failure"], answer["reason"], Cost(seconds=seconds, memory=0, host=""))
-        return {"outcome": "failed", "seconds": seconds}
-
 
 @contextmanager
-def open_cluster(store: SnapshotStore, processes: Sequence[SimulationProcess]) -> Iterator[Cluster]:
-    """Start a local cluster with a worker for each simulation process; nothing of it survives the block."""
+def open_cluster(
+    store: SnapshotStore,
+    processes: Sequence[SimulationProcess],
+    cores: int = 1,
+    lost: Callable[[SampleRecord], Sequence[Attempt]] = lambda record: (),
+) -> Iterator[Cluster]:
+    """Start a local cluster with a worker for each simulation process; nothing of it survives the block.
+
+    Parameters
+    ----------
+    cores
+        That one simulation takes; so many has each worker.
+    lost
+        What is left of a sample whose process died.
+    """
     closing, pool = Event(), uuid4().hex
     _STARTED[pool] = SimpleQueue()
     for process in processes:
         _STARTED[pool].put(process)
     try:
-        with _local_dask(len(processes)) as client:
+        with _local_dask(len(processes), cores) as client:
             client.register_plugin(SimulationPlugin(pool))
             try:
-                yield Cluster(client, len(processes), store, processes[0].timeout, closing)
+                yield Cluster(client, len(processes), store, processes[0].timeout, closing, cores, lost)
             finally:
                 closing.set()
     finally:
@@ -140,7 +154,7 @@ def open_cluster(store: SnapshotStore, processes: Sequence[SimulationProcess]) -
 
 
 @contextmanager
-def _local_dask(workers: int) -> Iterator[Any]:
+def _local_dask(workers: int, cores: int) -> Iterator[Any]:
     """A client of a Dask cluster whose workers are threads of this process."""
     with (
         dask.config.set({"distributed.worker.memory.terminate": False, "distributed.admin.log-length": 0}),
@@ -148,6 +162,7 @@ def _local_dask(workers: int) -> Iterator[Any]:
             n_workers=workers,
             threads_per_worker=1,
             processes=False,
+            resources={CORES: cores},
             dashboard_address=ONLY_HERE,
             worker_dashboard_address=ONLY_HERE,
             silence_logs="critical",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from threading import Thread
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -40,6 +41,14 @@ def import_in_background(*modules: str) -> None:
                 import_module(module)
 
     Thread(target=load, name="imports", daemon=True).start()
+
+
+def available_memory() -> int:
+    """Bytes of memory that this process may use: the machine's, or the limit of its control group."""
+    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with suppress(OSError, ValueError):
+        return min(physical, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return physical
 
 
 def available_cores() -> int:

@@ -51,11 +51,11 @@ class Simulator:
         with self._trial(record) as trial:
             try:
                 dataset = _simulated(trial, record)
-                cost = _cost(started, trial.memory)
+                cost = _cost(started, trial)
                 self.store.save(record, dataset, cost)
             except SimulationError as error:
                 trial.reject(error)
-                cost = _cost(started, trial.memory)
+                cost = _cost(started, trial)
                 self.store.fail(record, error.failure, error.reason, cost)
                 return {"outcome": "failed", "seconds": cost.seconds}
             return {"outcome": "done", "seconds": cost.seconds}
@@ -96,9 +96,9 @@ def _simulated(trial: Trial, record: SampleRecord) -> xr.Dataset:
     return dataset
 
 
-def _cost(started: float, memory: int) -> Cost:
-    peak = memory or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return Cost(seconds=time.perf_counter() - started, memory=peak, host=platform.node())
+def _cost(started: float, trial: Trial) -> Cost:
+    peak = trial.memory or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return Cost(time.perf_counter() - started, peak, platform.node(), tuple(trial.attempts))
 
 
 def _describe(error: BaseException) -> str:

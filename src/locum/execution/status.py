@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ def status_document(work: Workspace) -> dict[str, Any]:
     -------
     dict
         ``surrogate`` (its kind, and why), ``verdict``, ``simulations``, ``tolerance``, ``error_figure`` (of
-        the output that is farthest from its tolerance), ``coverage``, ``champion``, and the figures of each
-        of ``outputs``.
+        the output that is farthest from its tolerance), ``coverage``, ``champion``, the figures of each of
+        ``outputs``, and the ``failures``, sample by sample.
     """
     last = work.standing
     return {
@@ -43,6 +44,8 @@ def status_document(work: Workspace) -> dict[str, Any]:
         "outputs": _outputs(work, last.verdict, last.figure_kind, last.version) if last else {},
         "folder": str(work.study.folder),
         "note": nothing_reused(work),
+        "failures": failures(work),
+        "retried": sum(len(attempts) > 1 for attempts in work.attempts.values()),
     }
 
 
@@ -114,6 +117,23 @@ def simulation_counts(work: Workspace) -> dict[str, Any]:
     counted = [record.outcome for record in work.samples() if record.purpose != AUDIT]
     counts: dict[str, Any] = {outcome: counted.count(outcome) for outcome in ("done", "failed", "planned")}
     return counts | {"budget": work.study.budget.simulations}
+
+
+def failures(work: Workspace) -> list[dict[str, Any]]:
+    """Every failed sample: class, reason, and what was tried, with the last lines of the program's log."""
+    attempts = work.attempts
+    return [
+        {
+            "sample": record.short,
+            "purpose": record.purpose,
+            "parameters": dict(record.parameters),
+            "failure": record.failure,
+            "reason": record.reason,
+            "seconds": record.seconds,
+            "attempts": [asdict(attempt) for attempt in attempts.get(record.identity, ())],
+        }
+        for record in work.samples(outcome="failed")
+    ]
 
 
 def opening_remark(work: Workspace) -> str:

@@ -18,12 +18,13 @@ from locum.adaptivity import Round, standing
 from locum.arrays import Array
 from locum.exceptions import StudyError
 from locum.execution.candidate import Candidate
-from locum.execution.environment import available_cores
+from locum.execution.environment import available_cores, available_memory
 from locum.execution.progress import Progress, watch
 from locum.execution.projecting import problem_of
 from locum.execution.simulation_process import simulation_processes
 from locum.execution.surrogate_choice import SurrogateChoice, foreseen
 from locum.highfidelity import HighFidelityModel
+from locum.highfidelity.attempts import Attempt, HasTrials
 from locum.parameters import ParameterSpace
 from locum.registry import Registry
 from locum.snapshots import Outcome, Purpose, SampleRecord, SnapshotStore, sample_identity
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from locum.execution.cluster import Cluster
     from locum.surrogates.evolution_training import EvolutionProblem
     from locum.surrogates.projection_training import AffineProblem
+
+_PATIENCE = 30.0  # seconds that a model gets to end its program at the timeout by itself
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,13 +84,28 @@ class Workspace:
     @cached_property
     def cluster(self) -> Cluster:
         """Where simulations run; started when it is first needed."""
-        log, timeout = self.study.folder / "logs" / "simulations.log", self.study.execution.timeout
+        self.study.require_room(available_cores(), available_memory())
+        if isinstance(self.model, HasTrials):
+            self.model.require()
+        log = self.study.folder / "logs" / "simulations.log"
         processes = self.resources.enter_context(
-            simulation_processes(self.workers, self.study.to_json(), log, timeout)
+            simulation_processes(self.workers, self.study.to_json(), log, self.patience)
         )
         from locum.execution.cluster import open_cluster  # Dask is imported while the processes start
 
-        return self.resources.enter_context(open_cluster(self.store, processes))
+        cores = self.study.model.cores_a_run or 1
+        return self.resources.enter_context(open_cluster(self.store, processes, cores, self.lost))
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds after which the process of a simulation is ended; None for never."""
+        timeout = self.study.execution.timeout
+        ends_by_itself = isinstance(self.model, HasTrials)
+        return timeout + _PATIENCE if timeout is not None and ends_by_itself else timeout
+
+    def lost(self, record: SampleRecord) -> Sequence[Attempt]:
+        """What is left of a sample whose process died."""
+        return self.model.lost(record.short) if isinstance(self.model, HasTrials) else ()
 
     def start_cluster(self) -> None:
         """Start where simulations run, unless that was done before; not for two threads at a time."""
@@ -96,7 +114,7 @@ class Workspace:
     @property
     def workers(self) -> int:
         """Simulations that run at the same time."""
-        return self.study.workers(available_cores())
+        return self.study.workers(available_cores(), available_memory())
 
     @cached_property
     def numbers(self) -> Numbers:
@@ -112,6 +130,12 @@ class Workspace:
         return self.store.records(
             model=self.model.name, version=self.model.version, purpose=purpose, outcome=outcome
         )
+
+    @property
+    def attempts(self) -> dict[str, tuple[Attempt, ...]]:
+        """What was tried for samples of the model as it is now, by identity; of a model that tells."""
+        mine = {record.identity for record in self.samples()}
+        return {identity: tried for identity, tried in self.store.attempts().items() if identity in mine}
 
     def values(self, records: Sequence[SampleRecord]) -> Array:
         """Parameter values of samples, shape (n, p)."""
@@ -208,6 +232,8 @@ def open_workspace(
         resources.callback(store.close)
         if not readonly:
             resources.enter_context(store.lock())
+            if isinstance(model, HasTrials):
+                model.sweep()
         progress = resources.enter_context(watch(study.name, quiet or readonly))
         work = Workspace(study, model, store, Registry.open(store), progress, resources, time.monotonic())
         progress.workers = work.workers

@@ -64,6 +64,16 @@ class Trial(Protocol):
 class HasTrials(Protocol):
     """A simulation leaves traces until its sample is committed: folders, logs, attempts."""
 
+    def require(self) -> None:
+        """Refuse, before anything is spent, what cannot be run here.
+
+        Raises
+        ------
+        ModelError
+            Saying what is missing.
+        """
+        ...
+
     def trial(self, name: str) -> AbstractContextManager[Trial]:
         """Begin the sample of this name; what is not to be kept of it is removed at the end of the block."""
         ...
@@ -74,4 +84,22 @@ class HasTrials(Protocol):
 
     def sweep(self) -> None:
         """Remove what killed runs have left, once nobody else simulates."""
+        ...
+
+
+@runtime_checkable
+class HasProgram(HasTrials, Protocol):
+    """A simulation is a program of somebody else's."""
+
+    @property
+    def program_version(self) -> str:
+        """What it says of itself; empty where it was not asked."""
+        ...
+
+    def programs(self, parameters: Mapping[str, float]) -> Mapping[str, str | None]:
+        """Every program that is run, with the path at which it is found; None where it is not."""
+        ...
+
+    def problems(self, parameters: Mapping[str, float]) -> list[str]:
+        """What stands in the way of a run, a sentence each."""
         ...

@@ -16,6 +16,7 @@ import numpy as np
 from locum.adaptivity import BoolArray, Round, standing
 from locum.arrays import Array
 from locum.errors.figure import FigureKind
+from locum.highfidelity.attempts import Attempt
 from locum.parameters import ParameterSpace
 from locum.reports.way import Way
 
@@ -281,6 +282,7 @@ class FailedSample:
     purpose: str
     failure: str
     reason: str
+    attempts: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -350,6 +352,7 @@ class Report:
     cost: Cost | None = None
     way: Way | None = None
     failures: tuple[FailedSample, ...] = ()
+    retried: int = 0
     versions: tuple[Version, ...] = ()
     champion: int | None = None
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from locum.highfidelity.attempts import Attempt
 from locum.parameters import Parameter
-from locum.reports.content import Cost, Output, Report
+from locum.reports.content import Cost, FailedSample, Output, Report
 from locum.reports.html import Content, Markup, code, element, join, missing, paragraph, section, table
 from locum.reports.summaries import expected_coverage, observed_coverage
 from locum.reports.wording import (
@@ -304,6 +305,8 @@ def _answer_cost(report: Report, spent: Cost) -> Markup:
 def failures(report: Report) -> Markup:
     """Failed samples with their reasons."""
     how = "A simulation that failed is recorded with its reason and is not part of any surrogate."
+    if report.retried:
+        how += f" {count(report.retried)} took more than one attempt, with other settings."
     if not report.failures:
         return section("failures", "Failed samples", how, paragraph("No simulation failed."))
     shown = report.failures[:_FAILURES_SHOWN]
@@ -313,9 +316,29 @@ def failures(report: Report) -> Markup:
     return section(
         "failures", "Failed samples", how,
         table(["sample", "purpose", "failure", "reason", "parameters"],
-              [[code(f.identity[:12]), f.purpose, f.failure, f.reason, parameter_values(report, f.parameters)]
-               for f in shown], caption=caption + "."),
+              [[code(f.identity[:12]), f.purpose, f.failure, _tried(f),
+                parameter_values(report, f.parameters)] for f in shown], caption=caption + "."),
     )  # fmt: skip
+
+
+def _tried(failed: FailedSample) -> Markup:
+    """Why it failed; of a program what was tried, with the last lines of the log, to be unfolded."""
+    said = [
+        element(
+            "details",
+            element("summary", f"attempt {number}{_settings(attempt)}: {attempt.failure}, "
+                               f"{duration(attempt.seconds)}"),
+            paragraph(f"{attempt.reason}. {f'Its logs are in {attempt.folder}.' if attempt.folder else ''}"),
+            element("pre", attempt.log),
+        )
+        for number, attempt in enumerate(failed.attempts, 1)
+    ]  # fmt: skip
+    return join([failed.reason, *said])
+
+
+def _settings(attempt: Attempt) -> str:
+    given = ", ".join(f"{name} = {value:g}" for name, value in attempt.settings.items())
+    return f" with {given}" if given else ""
 
 
 def parameter_values(report: Report, values: Mapping[str, float]) -> str:

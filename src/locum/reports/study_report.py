@@ -82,6 +82,7 @@ def study_report(work: Workspace, found: Sweep | None = None) -> content.Report:
         cost=_cost(work, candidate, found) if candidate and found else None,
         way=way_of(work, candidate) if candidate else None,
         failures=_failures(work),
+        retried=sum(len(attempts) > 1 for attempts in work.attempts.values()),
         versions=_versions(work),
         champion=work.registry.champion,
     )
@@ -270,8 +271,11 @@ def _query_seconds(checked: CheckedSurrogate, values: Array, repeats: int = 20) 
 
 
 def _failures(work: Workspace) -> tuple[content.FailedSample, ...]:
+    attempts = work.attempts
     return tuple(
-        content.FailedSample(r.identity, r.parameters, r.purpose, r.failure, r.reason)
+        content.FailedSample(
+            r.identity, r.parameters, r.purpose, r.failure, r.reason, attempts.get(r.identity, ())
+        )
         for r in work.samples(outcome="failed")
     )
 

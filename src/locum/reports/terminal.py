@@ -7,6 +7,7 @@ without control characters, so that it can be read in a log and compared in a te
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
@@ -17,7 +18,9 @@ from rich.text import Text
 from locum.reports.wording import (
     THIN_SPACE,
     count,
+    data_size,
     date,
+    duration,
     error_size,
     percentage,
     stated_percentage,
@@ -150,6 +153,43 @@ def print_versions(document: Document, file: TextIO | None = None) -> None:
     show(_table(headers, rows, numbers=(0, 3, 4)), file)
 
 
+def print_doctor(document: Document, file: TextIO | None = None) -> None:
+    """What was found of a study before it spends anything, and every problem in a sentence."""
+    facts: list[tuple[str, RenderableType]] = [("study", document["name"])]
+    if document["model"]:
+        facts.append(("model", f"{document['model']['name']}, version {document['model']['version']}"))
+    if document["program"]:
+        found = document["program"]["found"]
+        facts += [("program", path or f"{name} is not found") for name, path in found.items()]
+        facts.append(("its version", document["program"]["version"] or "not asked; see version_command"))
+    facts += _one_simulation(document)
+    for problem in document["problems"]:
+        facts.append(("problem", Text(problem, "red")))
+    facts.append(("verdict", Text("sound", "bold green") if not document["problems"] else "not sound"))
+    show(_facts(facts), file)
+
+
+def _one_simulation(document: Document) -> list[tuple[str, RenderableType]]:
+    simulation, snapshot, forecast = (document[key] for key in ("simulation", "snapshot", "forecast"))
+    if not (simulation and snapshot and forecast):
+        return []
+    fields = ", ".join(f"{name} {tuple(each['shape'])}" for name, each in snapshot["fields"].items())
+    which = "the whole budget" if forecast["whole_budget"] else "design and calibration; there is no budget"
+    memory = f", {data_size(simulation['memory'])} of memory" if simulation["memory"] else ""
+    return [
+        ("one simulation", f"{duration(simulation['seconds'])}{memory}; kept"),
+        ("its snapshot", f"{count(snapshot['nodes'])} nodes; {fields}"),
+        ("quantities", ", ".join(snapshot["quantities"]) or "none"),
+        ("on disk", f"{data_size(snapshot['bytes_on_disk'])} a sample"),
+        (
+            "still to run",
+            f"{count(forecast['simulations'])} simulations ({which}), {count(forecast['workers'])} at a time "
+            f"with {count(forecast['cores_a_run'])} cores each",
+        ),
+        ("that takes", f"about {duration(forecast['seconds'])} and {data_size(forecast['bytes'])}"),
+    ]
+
+
 def print_problems(document: Document, file: TextIO | None = None) -> None:
     """What is damaged, one sentence each, or that nothing is."""
     problems: Sequence[str] = document["problems"]
@@ -177,6 +217,7 @@ def status_table(document: Document) -> RenderableType:
             f"{count(simulations['done'])} done, {count(simulations['failed'])} failed, "
             + ("no limit" if simulations["budget"] is None else f"budget {count(simulations['budget'])}"),
         ),
+        *_failures(document.get("failures") or [], document.get("retried", 0)),
         ("coverage", _coverage(coverage, (document.get("error_figure") or {}).get("kind"))),
         ("champion", "none yet" if document.get("champion") is None else f"version {document['champion']}"),
     ]
@@ -186,6 +227,20 @@ def status_table(document: Document) -> RenderableType:
         facts.append(("note", document["note"]))
     outputs = document.get("outputs")
     return Group(_facts(facts), Text(), _outputs(outputs)) if outputs else _facts(facts)
+
+
+def _failures(failures: Sequence[Document], retried: int) -> list[tuple[str, RenderableType]]:
+    """How many failed of each class, one of them with its reason, and where its logs are."""
+    facts: list[tuple[str, RenderableType]] = []
+    if failures:
+        classes = Counter(failed["failure"] for failed in failures).most_common()
+        last = failures[-1]
+        folder = last["attempts"][-1]["folder"] if last["attempts"] else ""
+        example = f"{last['sample']}: {last['reason']}" + (f" (logs in {folder})" if folder else "")
+        facts.append(("failures", ", ".join(f"{count(n)} {name}" for name, n in classes) + f"; {example}"))
+    if retried:
+        facts.append(("retried", f"{count(retried)} samples took more than one attempt"))
+    return facts
 
 
 def _outputs(outputs: Mapping[str, Document]) -> Table:

@@ -84,6 +84,14 @@ def duration(seconds: float) -> str:
     return with_unit(seconds / 86400, "days")
 
 
+def data_size(nbytes: float) -> str:
+    """Bytes as people say them: ``850 kB``, ``1.2 GB``."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if nbytes >= size:
+            return with_unit(nbytes / size, unit)
+    return with_unit(nbytes, "bytes")
+
+
 def times_as_many(factor: float) -> str:
     """A speed-up: 5,300 times."""
     return f"{significant(factor)}{THIN_SPACE}×"

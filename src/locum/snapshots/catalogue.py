@@ -8,83 +8,23 @@ does not; after it, it is never run again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Column,
-    Connection,
-    Float,
-    ForeignKey,
-    Integer,
-    MetaData,
-    Select,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
-    delete,
-    func,
-    insert,
-    inspect,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Select, delete, func, insert, inspect, select, update
 from sqlalchemy.exc import IntegrityError
 
 from locum import __version__
 from locum.exceptions import StorageError
+from locum.highfidelity.attempts import Attempt
 from locum.snapshots.database import Database
 from locum.snapshots.identity import sample_identity
 from locum.snapshots.record import Cost, Purpose, SampleRecord, Written
+from locum.snapshots.tables import attempts, documents, meta, metadata, outcomes, plan, rounds
 
 FORMAT = 1
 _ATTEMPTS = 20  # to plan, against another process that takes the same rows; SQLite never needs a second one
-
-metadata = MetaData()
-meta = Table(
-    "meta", metadata, Column("key", String(64), primary_key=True), Column("value", JSON, nullable=False)
-)
-documents = Table(
-    "documents", metadata, Column("name", String(64), primary_key=True), Column("value", JSON, nullable=False)
-)
-plan = Table(
-    "plan",
-    metadata,
-    Column("identity", String(64), primary_key=True),
-    Column("ensemble", String(64), nullable=False),
-    Column("row", Integer, nullable=False),
-    Column("parameters", JSON, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("version", Text, nullable=False),
-    Column("purpose", String(32), nullable=False),
-    Column("round", Integer, nullable=False),
-    Column("created", String(32), nullable=False),
-    UniqueConstraint("ensemble", "row"),
-)
-outcomes = Table(
-    "outcomes",
-    metadata,
-    Column("identity", String(64), ForeignKey("plan.identity"), primary_key=True),
-    Column("outcome", String(16), nullable=False),
-    Column("failure", String(32), nullable=False, default=""),
-    Column("reason", Text, nullable=False, default=""),
-    Column("quantities", JSON),
-    Column("seconds", Float, nullable=False),
-    Column("memory", BigInteger, nullable=False),
-    Column("host", Text, nullable=False),
-    Column("content_hash", String(64), nullable=False, default=""),
-    Column("committed", String(32), nullable=False),
-)
-rounds = Table(
-    "rounds",
-    metadata,
-    Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("document", JSON, nullable=False),
-    Column("created", String(32), nullable=False),
-)
 
 
 def now() -> str:
@@ -238,7 +178,12 @@ class Catalogue:
         return self._insert_outcome(identity, values, cost, supersedes_failure=False)
 
     def _insert_outcome(
-        self, identity: str, values: dict[str, Any], cost: Cost, *, supersedes_failure: bool
+        self,
+        identity: str,
+        values: dict[str, Any],
+        cost: Cost,
+        *,
+        supersedes_failure: bool,
     ) -> bool:
         row = {
             "identity": identity,
@@ -251,10 +196,11 @@ class Catalogue:
         try:
             with self.database.writing() as connection:
                 if supersedes_failure:
-                    connection.execute(_failed_outcomes([identity]))
+                    _forget_failed(connection, [identity])
                 elif connection.scalar(select(outcomes.c.identity).where(outcomes.c.identity == identity)):
                     return False
                 connection.execute(insert(outcomes).values(**row))
+                _insert_attempts(connection, identity, cost.attempts)
         except IntegrityError as error:
             if self.outcome(identity) is None:
                 raise StorageError(f"sample {identity[:8]} was never planned; plan it first") from error
@@ -264,7 +210,17 @@ class Catalogue:
     def forget_failures(self, identities: Sequence[str]) -> int:
         """Delete failed outcomes, so that these samples are planned again; returns how many."""
         with self.database.writing() as connection:
-            return connection.execute(_failed_outcomes(identities)).rowcount
+            return _forget_failed(connection, identities)
+
+    def attempts(self) -> dict[str, tuple[Attempt, ...]]:
+        """What was tried for each sample, by identity; of samples whose model tells."""
+        found: dict[str, tuple[Attempt, ...]] = {}
+        with self.database.reading() as connection:
+            if inspect(connection).has_table(attempts.name):  # which older catalogues lack
+                query = select(attempts).order_by(attempts.c.identity, attempts.c.number)
+                for identity, _, *values in connection.execute(query):
+                    found[identity] = (*found.get(identity, ()), Attempt(*values))
+        return found
 
     def outcome(self, identity: str) -> SampleRecord | None:
         """Look up a sample that has its outcome; None where it has none."""
@@ -336,8 +292,22 @@ def _samples() -> Select[Any]:
     return select(*plan.c, *columns).select_from(plan.outerjoin(outcomes))
 
 
-def _failed_outcomes(identities: Sequence[str]) -> Any:
-    return delete(outcomes).where(outcomes.c.identity.in_(identities), outcomes.c.outcome == "failed")
+def _forget_failed(connection: Connection, identities: Sequence[str]) -> int:
+    failed = select(outcomes.c.identity).where(
+        outcomes.c.identity.in_(identities), outcomes.c.outcome == "failed"
+    )
+    forgotten = list(connection.scalars(failed))
+    if forgotten and inspect(connection).has_table(attempts.name):
+        connection.execute(delete(attempts).where(attempts.c.identity.in_(forgotten)))
+    connection.execute(delete(outcomes).where(outcomes.c.identity.in_(forgotten)))
+    return len(forgotten)
+
+
+def _insert_attempts(connection: Connection, identity: str, tried: Sequence[Attempt]) -> None:
+    if tried:
+        attempts.create(connection, checkfirst=True)  # older catalogues lack it
+        rows = [{"identity": identity, "number": k, **asdict(each)} for k, each in enumerate(tried, 1)]
+        connection.execute(insert(attempts), rows)
 
 
 def _record(row: Any) -> SampleRecord:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from locum.highfidelity.attempts import Attempt
+
 Purpose = Literal["design", "calibration", "adaptive", "audit", "query"]
 Outcome = Literal["planned", "done", "failed"]
 
@@ -23,11 +25,14 @@ class Cost:
         Peak memory in bytes; 0 where it is not known.
     host
         Machine on which it ran.
+    attempts
+        What was tried, of a model that tells.
     """
 
     seconds: float = 0.0
     memory: int = 0
     host: str = ""
+    attempts: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True)

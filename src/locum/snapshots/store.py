@@ -14,6 +14,7 @@ import xarray as xr
 from locum import __version__
 from locum.arrays import Array
 from locum.exceptions import StorageError
+from locum.highfidelity.attempts import Attempt
 from locum.snapshots.catalogue import Catalogue
 from locum.snapshots.database import Database
 from locum.snapshots.durable import file_lock
@@ -197,28 +198,25 @@ class SnapshotStore:
     def commit(self, record: SampleRecord, written: Written, cost: Cost) -> bool:
         """Commit what :meth:`write` wrote: from here on the sample is done.
 
-        A finished simulation supersedes a failure recorded earlier (by a timeout, say).
-
-        Returns
-        -------
-        bool
-            False where the sample was committed before; the first outcome stays.
+        A finished simulation supersedes a failure recorded earlier (by a timeout, say). False where the
+        sample was committed before; the first outcome stays.
         """
         return self._catalogue.commit(record.identity, written, cost)
 
     def fail(self, record: SampleRecord, failure: str, reason: str, cost: Cost) -> bool:
-        """Commit that a sample failed, and why; it is not run again unless :meth:`retry_failed` says so.
+        """Commit that a sample failed, and why; False where it had its outcome before, which stays.
 
-        Returns
-        -------
-        bool
-            False where the sample had its outcome before; the first stays.
+        It is not run again unless :meth:`retry_failed` says so.
         """
         return self._catalogue.fail(record.identity, failure, reason, cost)
 
     def retry_failed(self, records: Sequence[SampleRecord]) -> int:
         """Turn failed samples into planned ones again; returns how many there were."""
         return self._catalogue.forget_failures([record.identity for record in records])
+
+    def attempts(self) -> dict[str, tuple[Attempt, ...]]:
+        """What was tried for each sample, by identity; of samples whose model tells."""
+        return self._catalogue.attempts()
 
     def outcome(self, identity: str) -> SampleRecord | None:
         """Look up a sample that is done or failed; None where it has no outcome."""

@@ -36,7 +36,8 @@ def build_model(study: Study) -> HighFidelityModel:
     try:
         return _model(study)
     except ModelError as error:
-        raise ModelError(f"{study.path}: model: {error}") from error
+        lines = str(error).splitlines()
+        raise ModelError("\n".join(f"{study.path}: model: {line}" for line in lines)) from error
 
 
 def _model(study: Study) -> HighFidelityModel:

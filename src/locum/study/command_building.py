@@ -74,9 +74,10 @@ def build_command_model(study: Study, section: CommandSection) -> CommandModel:
     scratch = study.folder if section.scratch is None else Path(os.path.abspath(folder / section.scratch))
     own = hashlib.sha256(str(study.folder).encode()).hexdigest()[:8]
     runs = "runs" if section.scratch is None else f"locum-{study.name}-{own}"
+    said = _said_version(section)
     return CommandModel(
         name=study.name,
-        version=_version(section, templates, getattr(reader, "version", "")),
+        version=_version(section, templates, getattr(reader, "version", ""), said),
         parameters=parameters,
         templates=templates,
         commands=_commands(section.command),
@@ -93,6 +94,7 @@ def build_command_model(study: Study, section: CommandSection) -> CommandModel:
         folders=RunFolders(scratch / runs, study.folder / "logs" / "runs"),
         cores=section.cores,
         timeout=study.execution.timeout,
+        program_version=said,
     )
 
 
@@ -113,9 +115,9 @@ def _split(line: str) -> list[str]:
     return shlex.split(line.replace("{{ ", "{{").replace(" }}", "}}"))
 
 
-def _version(section: CommandSection, templates: Templates, reader: str) -> str:
+def _version(section: CommandSection, templates: Templates, reader: str, said: str) -> str:
     keys = section.decisive()
-    content = json.dumps([keys, templates.hash, reader, _said_version(section)], sort_keys=True)
+    content = json.dumps([keys, templates.hash, reader, said], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 

@@ -146,11 +146,11 @@ class ExpressionQuantity(Section):
 
 
 def _kind_by_key(**kinds: str) -> Discriminator:
-    """Tell kinds apart by a key that only one of them has."""
+    """Tell kinds apart by a key that only one of them has; their tags are no keys."""
 
     def kind(given: Any) -> str | None:
         keys = given if isinstance(given, Mapping) else getattr(given, "model_fields_set", ())
-        return next((kinds[key] for key in kinds if key in keys), None)
+        return next((f"<{kinds[key]}>" for key in kinds if key in keys), None)
 
     return Discriminator(
         kind, "kind_by_key", f"expected one of the keys {', '.join(kinds)}", {"expected": ", ".join(kinds)}
@@ -158,12 +158,12 @@ def _kind_by_key(**kinds: str) -> Discriminator:
 
 
 ConditionSection = Annotated[
-    Annotated[ExitStatusCondition, Tag("exit_status")]
-    | Annotated[SaysCondition, Tag("says")]
-    | Annotated[ReachesCondition, Tag("reaches")]
-    | Annotated[SettlesCondition, Tag("settles")]
-    | Annotated[LeavesCondition, Tag("leaves")]
-    | Annotated[SavesCondition, Tag("saves")],
+    Annotated[ExitStatusCondition, Tag("<exit_status>")]
+    | Annotated[SaysCondition, Tag("<says>")]
+    | Annotated[ReachesCondition, Tag("<reaches>")]
+    | Annotated[SettlesCondition, Tag("<settles>")]
+    | Annotated[LeavesCondition, Tag("<leaves>")]
+    | Annotated[SavesCondition, Tag("<saves>")],
     _kind_by_key(
         exit_status="exit_status",
         contains="says",
@@ -176,9 +176,9 @@ ConditionSection = Annotated[
     ),
 ]
 QuantitySection = Annotated[
-    Annotated[FileQuantity, Tag("file")]
-    | Annotated[FieldQuantity, Tag("field")]
-    | Annotated[ExpressionQuantity, Tag("expression")],
+    Annotated[FileQuantity, Tag("<file>")]
+    | Annotated[FieldQuantity, Tag("<field>")]
+    | Annotated[ExpressionQuantity, Tag("<expression>")],
     _kind_by_key(file="file", field="field", expression="expression"),
 ]
 
@@ -257,6 +257,16 @@ class CommandSection(ModelKeys):
                     )
         return self
 
+    @property
+    def cores_a_run(self) -> int | None:
+        """Cores that one run takes."""
+        return self.cores
+
+    @property
+    def memory_a_run(self) -> int | None:
+        """Bytes that one run takes."""
+        return self.memory
+
     def located(self, folder: Path) -> dict[str, Any]:
         """The keys that name files, as they are from anywhere."""
         reader = self.reader.model_dump(mode="json", exclude_unset=True) | self.reader.located(folder)
@@ -267,7 +277,7 @@ class CommandSection(ModelKeys):
 
     def decisive(self) -> dict[str, Any]:
         """The keys that results depend on; what templates hold is in the model's version."""
-        document = self.model_dump(mode="json", exclude=_ONLY_HOW | {"templates"})
+        document = self.model_dump(mode="json", exclude=_ONLY_HOW | {"templates"}, exclude_defaults=True)
         if "path" in self.reader.located(Path()):
             document["reader"]["path"] = Path(document["reader"]["path"]).name
         return document

@@ -196,7 +196,9 @@ def _came_from(override: str, keys: str, message: str) -> bool:
 def _keys(problem: Mapping[str, Any], document: Any) -> str:
     """A place in the file: ``parameters.load.range[1]``. Kinds of models, readers and so on are no keys."""
     location: list[int | str] = []
-    for part in problem["loc"]:
+    for number, part in enumerate(problem["loc"]):
+        if number == 1 and location == ["model"]:
+            continue
         inside = isinstance(document, dict) and part in document
         if inside or (isinstance(document, list) and isinstance(part, int)):
             document = document[part]

@@ -31,6 +31,16 @@ class Section(BaseModel):
 class ModelKeys(Section):
     """The keys of a model, some of which may name files beside the study."""
 
+    @property
+    def cores_a_run(self) -> int | None:
+        """Cores that one simulation takes; None where the study does not say."""
+        return None
+
+    @property
+    def memory_a_run(self) -> int | None:
+        """Bytes that one simulation takes; None where the study does not say."""
+        return None
+
     def located(self, folder: Path) -> dict[str, Any]:
         """The keys that name files, as they are from anywhere."""
         return {}

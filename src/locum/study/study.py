@@ -124,9 +124,39 @@ class Study(Section):
             del document["methods"]["structure"]  # studies that are older than this key keep their hash
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
-    def workers(self, cores: int) -> int:
-        """Simulations at the same time."""
-        return self.execution.workers or cores
+    def workers(self, cores: int, memory: int | None = None) -> int:
+        """Simulations at the same time: as many as are asked for, and no more than fit.
+
+        Parameters
+        ----------
+        cores, memory
+            What there is; bytes, or None where that does not matter.
+        """
+        fitting = [cores // (self.model.cores_a_run or 1)]
+        if memory is not None and self.model.memory_a_run:
+            fitting.append(memory // self.model.memory_a_run)
+        if self.model.cores_a_run is None and self.execution.workers:
+            return self.execution.workers  # nobody knows what one takes
+        return max(1, min(*fitting, self.execution.workers or cores))
+
+    def require_room(self, cores: int, memory: int) -> None:
+        """Refuse a model of which not even one run fits.
+
+        Raises
+        ------
+        StudyError
+            It wants more cores, or more bytes of memory, than there are.
+        """
+        for key, wanted, there in (
+            ("cores", self.model.cores_a_run, cores),
+            ("memory", self.model.memory_a_run, memory),
+        ):
+            if wanted is not None and wanted > there:
+                a_run, here = (f"{n / 1e9:.3g} GB" if key == "memory" else f"{n}" for n in (wanted, there))
+                raise StudyError(
+                    f"{self.path}: model.{key}: one run takes {a_run}, and there are {here}; allow it "
+                    "less, or run on a larger machine"
+                )
 
     def resolved(self, dimension: int, cores: int = 1, kind: str = "interpolated") -> Numbers:
         """Resolve the numbers that are ``auto``.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -58,15 +58,6 @@ class Finished:
             self._texts[name] = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
         return self._texts[name]
 
-    def tail(self, names: list[str], lines: int = 12, characters: int = 4000) -> str:
-        """Last lines of those of the files that say something, each under its name."""
-        parts = []
-        for name in names:
-            text = _end_of(self.folder / name, characters).rstrip()
-            if text:
-                parts.append(f"{name}:\n" + "\n".join(text.splitlines()[-lines:]))
-        return "\n".join(parts)
-
 
 @dataclass(frozen=True)
 class Series:
@@ -119,6 +110,16 @@ class Series:
             if self.column in row:
                 return row.index(self.column)
         raise malformed(self.file, f"no line of column names has {self.column!r}")
+
+
+def tail(folder: Path, names: Sequence[str], lines: int = 12, characters: int = 4000) -> str:
+    """Last lines of those of the files that say something, each under its name."""
+    parts = []
+    for name in names:
+        text = _end_of(folder / name, characters).rstrip()
+        if text:
+            parts.append(f"{name}:\n" + "\n".join(text.splitlines()[-lines:]))
+    return "\n".join(parts)
 
 
 def _words(line: str) -> list[str]:

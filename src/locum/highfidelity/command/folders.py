@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ class RunFolders:
     Parameters
     ----------
     scratch
-        Holds a folder for each attempt that is at work, ``SAMPLE-NUMBER``.
+        Holds a folder for each attempt that is at work, ``SAMPLE-NUMBER-...``.
     kept
         Holds what is kept, ``SAMPLE/NUMBER``.
     """
@@ -27,30 +28,36 @@ class RunFolders:
     kept: Path
 
     def fresh(self, sample: str, number: int) -> Path:
-        """An empty folder for an attempt, counted from 1."""
-        folder = self.scratch / f"{sample}-{number}"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        return folder
+        """An empty folder for an attempt, counted from 1.
 
-    def keep(self, sample: str, number: int, patterns: Sequence[str]) -> str:
-        """Move files that match out of an attempt's folder; returns where to, empty where there were none."""
-        folder, target = self.scratch / f"{sample}-{number}", self.kept / sample / str(number)
+        Its name is new: what a killed run has left may still be at work in the old one.
+        """
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f"{sample}-{number}-", dir=self.scratch))
+
+    def place(self, sample: str, number: int) -> Path:
+        """Where files of an attempt are kept."""
+        return self.kept / sample / str(number)
+
+    def keep(self, folder: Path, sample: str, number: int, patterns: Sequence[str]) -> str:
+        """Move logs out of an attempt's folder; returns where to, empty where there were none."""
+        target = self.place(sample, number)
         shutil.rmtree(target, ignore_errors=True)
         for name in matching(folder, patterns):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.move(folder / name, target / name)
         return str(target) if target.is_dir() else ""
 
-    def remove(self, sample: str, number: int) -> None:
+    def remove(self, folder: Path) -> None:
         """Remove an attempt's folder."""
-        shutil.rmtree(self.scratch / f"{sample}-{number}", ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):  # others are at work in there
             self.scratch.rmdir()
 
-    def left(self, sample: str) -> list[int]:
-        """Numbers of the attempts whose folders are there."""
-        return sorted(int(folder.name.rpartition("-")[2]) for folder in self.scratch.glob(f"{sample}-*"))
+    def left(self, sample: str) -> list[tuple[int, Path]]:
+        """Attempts whose folders are there: number and folder."""
+        folders = self.scratch.glob(f"{sample}-*")
+        return sorted((int(folder.name[len(sample) + 1 :].partition("-")[0]), folder) for folder in folders)
 
     def sweep(self) -> None:
         """Remove all folders of attempts."""

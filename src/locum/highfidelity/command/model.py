@@ -16,13 +16,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
 from locum.exceptions import ModelError, SimulationError
 from locum.highfidelity.attempts import Attempt
-from locum.highfidelity.command.finished import STDERR, STDOUT, Finished
+from locum.highfidelity.command.finished import STDERR, STDOUT, Finished, tail
 from locum.highfidelity.command.folders import RunFolders, matching
 from locum.highfidelity.command.program import Ended, run_program
 from locum.highfidelity.command.quantities import Quantity
@@ -76,6 +78,8 @@ class CommandModel:
         Cores that a run takes; templates know it as ``cores``.
     timeout
         Seconds that a sample may take, all attempts together; None for no limit.
+    program_version
+        What the program says of itself.
 
     Raises
     ------
@@ -101,20 +105,43 @@ class CommandModel:
     folders: RunFolders | None = None
     cores: int = 1
     timeout: float | None = None
+    program_version: str = ""
 
     def __post_init__(self) -> None:
-        texts = [*self.launcher, *self.environment.values()]
-        for command in self.commands:
-            texts += [command] if isinstance(command, Text) else command
-        known = self.known_names
-        wrong = [*self.templates.undefined(known), *(s for text in texts for s in text.undefined(known))]
+        known = (*self.parameters.names, *self.settings, "cores")
+        wrong = [sentence for text in self._texts for sentence in text.undefined(known)]
         if wrong:
-            raise ModelError("; ".join(wrong))
+            raise ModelError("\n".join(wrong))
 
-    @property
-    def known_names(self) -> tuple[str, ...]:
-        """Names that templates may use."""
-        return (*self.parameters.names, *self.settings, "cores")
+    def programs(self, parameters: Mapping[str, float]) -> dict[str, str | None]:
+        """First words of the launcher and of every command, with their paths; None where there is none."""
+        values = {**parameters, **self.settings, "cores": self.cores}
+        path = self._environment(values).get("PATH")
+        lines = [[text.render(values) for text in self.launcher], *self._arguments(values)]
+        words = dict.fromkeys(line[0] for line in lines if line)
+        return {word: self._found(word, path) for word in words}
+
+    def problems(self, parameters: Mapping[str, float]) -> list[str]:
+        """Programs that are not there, and parameters on which nothing depends."""
+        missing = [
+            f"program {word!r} is not found along PATH; install it, or say where it is"
+            for word, path in self.programs(parameters).items()
+            if path is None
+        ]
+        used = {name for text in self._texts for name in text.names}
+        idle = [
+            f"parameter {name!r} stands in no template and in no command: results cannot depend on it"
+            for name in self.parameters.names
+            if name not in used
+        ]
+        return missing + idle
+
+    def require(self) -> None:
+        """Refuse to run where a program is not there."""
+        space = self.parameters
+        middle = dict(zip(space.names, space.quantile(np.full((1, space.dimension), 0.5))[0], strict=True))
+        for problem in self.problems(middle):
+            raise ModelError(problem)
 
     def simulate(self, parameters: Mapping[str, float]) -> xr.Dataset:
         """Run the program at these parameters; retries included."""
@@ -139,17 +166,17 @@ class CommandModel:
         if self.folders is None:
             return []
         trial = CommandTrial(self, self.folders, name)
-        for number in self.folders.left(name):
-            trial.give_up(number)
-        return trial.attempts[-1:]
+        for number, folder in self.folders.left(name)[-1:]:
+            trial.fold(Attempt(self.settings), number, folder)
+        return trial.attempts
 
     def sweep(self) -> None:
         """Remove what killed runs have left."""
         if self.folders is not None:
             self.folders.sweep()
 
-    def started(self, values: Mapping[str, float], folder: Path, seconds: float | None) -> int:
-        """Run the commands in a folder; the exit status of the last that was run.
+    def run(self, values: Mapping[str, float], folder: Path, seconds: float | None) -> tuple[int, int]:
+        """Run the commands in a folder: exit status of the last that was run, peak memory in bytes.
 
         Raises
         ------
@@ -157,13 +184,9 @@ class CommandModel:
             ``did not start`` or ``timed out``.
         """
         launcher = [text.render(values) for text in self.launcher]
-        environment = os.environ | {name: text.render(values) for name, text in self.environment.items()}
-        until = None if seconds is None else time.monotonic() + seconds
-        for command in self.commands:
-            if isinstance(command, Text):
-                arguments = shlex.split(command.render(values))
-            else:
-                arguments = [text.render(values) for text in command]
+        environment = self._environment(values)
+        until, memory = None if seconds is None else time.monotonic() + seconds, 0
+        for arguments in self._arguments(values):
             ended = run_program(
                 [*launcher, *arguments],
                 folder,
@@ -173,9 +196,34 @@ class CommandModel:
                 seconds=None if until is None else max(0.0, until - time.monotonic()),
             )
             self._refuse(ended, [*launcher, *arguments][0])
+            memory = max(memory, ended.memory)
             if ended.status:
                 break
-        return ended.status
+        return ended.status, memory
+
+    @cached_property
+    def _texts(self) -> tuple[Text, ...]:
+        """All templates: of files, commands, launcher and environment."""
+        lines = [[line] if isinstance(line, Text) else line for line in self.commands]
+        words = [word for line in lines for word in line]
+        return (*self.templates.texts.values(), *words, *self.launcher, *self.environment.values())
+
+    def _arguments(self, values: Mapping[str, float]) -> Iterator[list[str]]:
+        """The commands, word by word."""
+        for line in self.commands:
+            if isinstance(line, Text):
+                yield shlex.split(line.render(values))
+            else:
+                yield [word.render(values) for word in line]
+
+    def _environment(self, values: Mapping[str, float]) -> dict[str, str]:
+        return os.environ | {name: text.render(values) for name, text in self.environment.items()}
+
+    def _found(self, program: str, path: str | None) -> str | None:
+        if os.sep not in program:
+            return shutil.which(program, path=path)
+        place = self.templates.folder / program  # runs happen in a copy of that folder
+        return str(place) if os.access(place, os.X_OK) else None
 
     def _refuse(self, ended: Ended, program: str) -> None:
         if ended.refused:
@@ -230,6 +278,7 @@ class CommandTrial:
         self._model = model
         self._folders = folders
         self._name = name
+        self._folder: Path | None = None
 
     def simulate(self, parameters: Mapping[str, float]) -> xr.Dataset:
         """Attempt the sample until an attempt succeeds or no rule has another one."""
@@ -240,51 +289,61 @@ class CommandTrial:
             started = time.perf_counter()
             try:
                 snapshot = self._attempt(parameters, settings, deadline)
-            except SimulationError as error:
-                error = self._full(error)
-                seconds = time.perf_counter() - started
-                self.attempts.append(Attempt(settings, error.failure, error.reason, seconds))
-                self.give_up(len(self.attempts))
+            except SimulationError as raised:
+                error = self._explained(raised)
+                attempt = Attempt(settings, error.failure, error.reason, time.perf_counter() - started)
+                self._failed(attempt)
                 rule = next_retry(model.retries, [attempt.failure for attempt in self.attempts])
                 if rule is None:
                     raise error from None
                 settings = rule.changed(settings, parameters)
             else:
-                self.attempts.append(Attempt(settings, seconds=time.perf_counter() - started))
+                place = str(self._folders.place(self._name, self._number)) if model.keep_all else ""
+                seconds = time.perf_counter() - started
+                self.attempts.append(Attempt(settings, seconds=seconds, folder=place))
                 return snapshot
 
     def reject(self, error: SimulationError) -> None:
         """Count the last attempt as failed."""
         if self.attempts and not self.attempts[-1].failure:
-            self.attempts[-1] = replace(self.attempts[-1], failure=error.failure, reason=error.reason)
-            self.give_up(len(self.attempts))
+            last = self.attempts.pop()
+            self._failed(replace(last, failure=error.failure, reason=error.reason))
 
-    def give_up(self, number: int) -> None:
-        """Keep the logs of an attempt that failed, and note their last lines."""
-        while len(self.attempts) < number:
-            self.attempts.append(Attempt(self._model.settings))
-        folder = self._folders.scratch / f"{self._name}-{number}"
+    def fold(self, attempt: Attempt, number: int, folder: Path) -> None:
+        """Note a failed attempt with the last lines of its logs, keep those, and remove its folder."""
         names = [path.as_posix() for path in matching(folder, self._model.logs)]
-        log = Finished(folder, 0, self._model.read).tail(names)
-        kept = self._folders.keep(self._name, number, self._model.logs)
-        self.attempts[number - 1] = replace(self.attempts[number - 1], log=log, folder=kept)
-        self._folders.remove(self._name, number)
+        log = tail(folder, names)
+        kept = self._folders.keep(folder, self._name, number, self._model.logs)
+        self._folders.remove(folder)
+        self.attempts.append(replace(attempt, log=log, folder=kept))
 
     def close(self) -> None:
-        """Remove the folders, and keep the logs where all are to be kept."""
-        for number in self._folders.left(self._name):
-            if self._model.keep_all:
-                self._folders.keep(self._name, number, self._model.logs)
-            self._folders.remove(self._name, number)
+        """Remove the folder, and keep the logs where all are to be kept."""
+        if self._folder is not None:
+            if self._model.keep_all and self.attempts:
+                self._folders.keep(self._folder, self._name, len(self.attempts), self._model.logs)
+            self._folders.remove(self._folder)
+
+    @property
+    def _number(self) -> int:
+        """Of the attempt that is made next, from 1."""
+        return len(self.attempts) + 1
+
+    def _failed(self, attempt: Attempt) -> None:
+        folder, self._folder = self._folder, None
+        if folder is None:
+            self.attempts.append(attempt)
+        else:
+            self.fold(attempt, self._number, folder)
 
     def _attempt(
         self, parameters: Mapping[str, float], settings: Mapping[str, float], deadline: float | None
     ) -> xr.Dataset:
-        model, number = self._model, len(self.attempts) + 1
+        model = self._model
         values = {**parameters, **settings, "cores": model.cores}
         try:
-            folder = self._folders.fresh(self._name, number)
-            model.templates.render(folder, values)
+            self._folder = self._folders.fresh(self._name, self._number)
+            model.templates.render(self._folder, values)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise SimulationError(
@@ -292,14 +351,13 @@ class CommandTrial:
                 ) from None
             raise
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        status = model.started(values, folder, left)
-        return model.finished(Finished(folder, status, model.read), parameters)
+        status, self.memory = model.run(values, self._folder, left)
+        return model.finished(Finished(self._folder, status, model.read), parameters)
 
-    def _full(self, error: SimulationError) -> SimulationError:
-        """The same failure, or the one that explains it: a disk with no room."""
-        folder = self._folders.scratch
-        if folder.is_dir() and error.failure not in ("timed out", "did not start"):
-            disk = os.statvfs(folder)
+    def _explained(self, error: SimulationError) -> SimulationError:
+        """The same failure, or what explains it: a disk with no room."""
+        if self._folder is not None and error.failure not in ("timed out", "did not start"):
+            disk = os.statvfs(self._folder)
             if disk.f_bavail * disk.f_frsize < _FULL:
-                return SimulationError(f"the disk of {folder} is full; {error.reason}", "disk full")
+                return SimulationError(f"the disk of {self._folder} is full; {error.reason}", "disk full")
         return error
