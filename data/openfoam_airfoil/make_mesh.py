@@ -1,5 +1,5 @@
-"""Make the mesh of the airfoil with gmsh and OpenFOAM: ``python make_mesh.py`` writes ``case/constant/polyMesh``
-and ``mesh.json``.
+"""Make the mesh of the airfoil with gmsh and OpenFOAM: ``python make_mesh.py`` writes
+``case/constant/polyMesh`` and ``mesh.json``.
 
 NACA 2412 with chord 1 m (Abbott and von Doenhoff, Theory of Wing Sections, 1959, section 6.4), its open
 trailing edge closed to a point, in a circle of 30 chords: layers of quadrilaterals at the wall, triangles
@@ -32,8 +32,8 @@ FOLDER = Path(__file__).parent
 def sides():
     """Upper and lower side (n, 2), both from nose to tail, closed there."""
     x = (1 - np.cos(np.linspace(0, np.pi, 81))) / 2
-    thickness = 5 * THICKNESS * (
-        0.2969 * np.sqrt(x) - 0.1260 * x - 0.3516 * x**2 + 0.2843 * x**3 - 0.1036 * x**4
+    thickness = (
+        5 * THICKNESS * (0.2969 * np.sqrt(x) - 0.1260 * x - 0.3516 * x**2 + 0.2843 * x**3 - 0.1036 * x**4)
     )
     front = x < POSITION
     line = np.where(
@@ -73,15 +73,14 @@ def write_msh(path):
     field.setAsBoundaryLayer(layers)
     # cells grow with the distance from the wall, are fine at nose and tail, and in the wake
     sized = field.add("MathEval")
-    wall_size = (
-        f"min(min({WALL_SIZE}, {NOSE_SIZE} + 0.12 * sqrt(x*x + y*y)), {TAIL_SIZE} + 0.06 * sqrt((x-1)*(x-1) + y*y))"
-    )
+    nose_size = f"{NOSE_SIZE} + 0.12 * sqrt(x*x + y*y)"
+    tail_size = f"{TAIL_SIZE} + 0.06 * sqrt((x-1)*(x-1) + y*y)"
+    wall_size = f"min(min({WALL_SIZE}, {nose_size}), {tail_size})"
     away = "sqrt((x - min(1, max(0, x)))*(x - min(1, max(0, x))) + y*y)"
     field.setString(sized, "F", f"min({FAR_SIZE}, {wall_size} + 0.16 * {away})")
     wake = field.add("Box")
-    for option, value in (
-        ("VIn", 0.06), ("VOut", FAR_SIZE), ("XMin", 1), ("XMax", 3), ("YMin", -0.15), ("YMax", 0.15), ("Thickness", 30),
-    ):  # fmt: skip
+    extent = {"XMin": 1, "XMax": 3, "YMin": -0.15, "YMax": 0.15, "Thickness": 30}
+    for option, value in {"VIn": 0.06, "VOut": FAR_SIZE, **extent}.items():
         field.setNumber(wake, option, value)
     least = field.add("Min")
     field.setNumbers(least, "FieldsList", [sized, wake])
@@ -139,8 +138,7 @@ def main():
     origin = {
         "what": "NACA 2412 in a circle of 30 chords, one cell thick, chord 1 m",
         "made_by": "data/openfoam_airfoil/make_mesh.py",
-        "generator": f"gmsh {gmsh.__version__}, gmshToFoam and renumberMesh of OpenFOAM "
-        + version,
+        "generator": f"gmsh {gmsh.__version__}, gmshToFoam and renumberMesh of OpenFOAM " + version,
         "cells": cells,
         "sha256_of_the_unpacked_files": hashes,
         "licence": "made for this project; same licence",

@@ -1,4 +1,4 @@
-"""Readers of mesh files, NetCDF and HDF5, on files written here by the libraries that others write them with."""
+"""Readers of mesh files, NetCDF and HDF5, on files written by the libraries that write them elsewhere."""
 
 import h5py
 import meshio
@@ -20,10 +20,10 @@ TETRAHEDRON = CUBE[[0, 1, 3, 4]]
 PYRAMID = np.array([*CUBE[:4], [0.5, 0.5, 1]])
 RING = [(0, 1), (1, 2), (2, 3), (3, 0)]
 EDGES = {
-    "hexahedron20": (CUBE, RING + [(4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7)]),
+    "hexahedron20": (CUBE, [*RING, (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7)]),
     "wedge15": (WEDGE, [(0, 1), (1, 2), (2, 0), (3, 4), (4, 5), (5, 3), (0, 3), (1, 4), (2, 5)]),
     "tetra10": (TETRAHEDRON, [(0, 1), (1, 2), (2, 0), (0, 3), (1, 3), (2, 3)]),
-    "pyramid13": (PYRAMID, RING + [(0, 4), (1, 4), (2, 4), (3, 4)]),
+    "pyramid13": (PYRAMID, [*RING, (0, 4), (1, 4), (2, 4), (3, 4)]),
     "quad8": (CUBE[:4, :2], RING),
     "quad9": (CUBE[:4, :2], [*RING, (0, 1, 2, 3)]),
     "triangle6": (CUBE[[0, 1, 3], :2], [(0, 1), (1, 2), (2, 0)]),

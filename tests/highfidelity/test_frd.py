@@ -115,7 +115,11 @@ def test_numbers_too_wide_for_their_column_are_read(recorded, damaged):
     [
         (TEXT[:6], b"<html>", "line 1, header: it does not begin like a CalculiX result file"),
         (b" -4  DISP  ", b" -5  DISP  ", "block DISP of frame 1: expected the name of a result"),
-        (b" -1         2    5    0    1", b" -1         2   55    0    1", "expected an element of a known type"),
+        (
+            b" -1         2    5    0    1",
+            b" -1         2   55    0    1",
+            "expected an element of a known type",
+        ),
         (b"    1PSTEP", b"    7PSTEP", "which is no record"),
         (b"2.93000E+02", b"2.93000X+02", "block NDTEMP of frame 1: expected 1 values of a node"),
         (b" -2         6        22", b" -2         6        99", "an element names node 99"),

@@ -7,8 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from locum.highfidelity.finite_elements import measures
+from locum.highfidelity.readers.netcdf_reader import grid_cells
 from locum.reports.content import Case, Report
-from locum.reports.field_pictures import boundary_edges, case_pictures, triangles
+from locum.reports.field_pictures import boundary_edges, case_pictures, enlargement, triangles
+from locum.reports.volume_pictures import View, can_render, outside, rendered
 
 
 @pytest.fixture
@@ -73,9 +76,58 @@ def test_vectors_are_drawn_by_their_length(case: Case, components: int) -> None:
     assert drawn.pictures[2][2].startswith("Surrogate less" if components == 1 else "Length of")
 
 
-def test_a_volume_is_not_drawn(case: Case) -> None:
-    points = np.random.default_rng(0).random((20, 3))
-    assert case_pictures(on(case, points, None, points[:, 0])).pictures == ()
+@pytest.fixture(scope="module")
+def bar() -> tuple[np.ndarray, np.ndarray]:
+    """Points and tetrahedra of a bar of 1 x 1 x 4."""
+    axes = [np.arange(n + 1.0) for n in (1, 1, 4)]
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    return points, grid_cells((2, 2, 5))
+
+
+def test_outside_has_the_faces_of_one_tetrahedron_only(bar: tuple[np.ndarray, np.ndarray]) -> None:
+    points, cells = bar
+    faces = outside(cells)
+    assert measures(points, faces).sum() == pytest.approx(2 + 4 * 4)
+    assert np.array_equal(outside(faces), faces)
+
+
+def test_the_whole_body_is_seen_and_its_longest_axis_is_upright(bar: tuple[np.ndarray, np.ndarray]) -> None:
+    points, _ = bar
+    view = View.of(points)
+    across, up = np.array([view.place(point) for point in points]).T
+    assert across.min() >= 0 and across.max() <= view.width
+    assert up.min() >= 0 and up.max() <= view.height
+    assert view.height > 2 * view.width
+    assert np.linalg.det([view.right, view.up, view.towards]) == pytest.approx(1)
+
+
+def test_displacements_are_enlarged_by_a_round_factor(case: Case, bar: tuple[np.ndarray, np.ndarray]) -> None:
+    points, cells = bar
+    moved = replace(on(case, points, cells, points[:, 0]), displacement=[np.full((20, 3), 0.01)] * 2)
+    assert enlargement(moved) == 20  # 0.017 becomes 0.35 of 4
+    assert enlargement(replace(moved, displacement=[np.full((20, 3), 9.0)])) == 1
+    assert enlargement(replace(moved, displacement=())) == 1
+
+
+def test_a_body_in_space_is_drawn_in_its_deformed_shape(
+    case: Case, bar: tuple[np.ndarray, np.ndarray]
+) -> None:
+    if not can_render():
+        pytest.skip("VTK finds neither Mesa nor a graphics card")
+    points, cells = bar
+    body = on(case, points, cells, points[:, 2])
+    body = replace(body, displacement=[0.01 * points, 0.02 * points])
+    drawn = case_pictures(body)
+    assert [title for _, title, _ in drawn.pictures] == ["High-fidelity.", "Surrogate.", "Error."]
+    assert "Displacements are drawn 2 times as large." in drawn.pictures[0][2]
+    assert all("data:image/png" in svg for svg, _, _ in drawn.pictures)
+    image = rendered(points, outside(cells), points[:, 2], (0.0, 4.0), "gray", View.of(points))
+    seen = image[..., 3] > 0
+    assert 0.3 < seen.mean() < 1
+    bright = image[..., 0].astype(float)
+    rows = np.flatnonzero(seen.any(axis=1))
+    top, bottom = rows[: len(rows) // 4], rows[-len(rows) // 4 :]
+    assert bright[top][seen[top]].mean() > bright[bottom][seen[bottom]].mean() + 50  # z grows upwards
 
 
 def test_a_constant_field_without_error_is_drawn(case: Case) -> None:

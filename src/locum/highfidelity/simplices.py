@@ -62,9 +62,7 @@ def simplices(blocks: Sequence[tuple[str, AnyArray]]) -> AnyArray | None:
     SimulationError
         An element that is not known here.
     """
-    parts = [
-        _split(name, np.asarray(cells, dtype=np.int64)) for name, cells in blocks if name != "vertex"
-    ]
+    parts = [_split(name, np.asarray(cells, dtype=np.int64)) for name, cells in blocks if name != "vertex"]
     parts = [part for part in parts if len(part)]
     if not parts:
         return None

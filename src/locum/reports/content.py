@@ -7,7 +7,7 @@ audit) is left at its default, and the report says so in words.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -163,6 +163,9 @@ class Case:
         The field, of shape (N,), (T, N), (N, c) or (T, N, c).
     times, time_unit
         Saved times (T,); None where steady.
+    displacement
+        Simulated and predicted displacements of the nodes, (N, d) or (T, N, d); empty where the simulation
+        gives none.
     """
 
     label: str
@@ -180,6 +183,7 @@ class Case:
     times: Array | None = None
     length_unit: str = "m"
     time_unit: str = "s"
+    displacement: Sequence[Array] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -290,7 +290,10 @@ def _case(report: Report, case: Case) -> Markup:
         across = "three" if len(drawn.pictures) > 2 else "two"
         shown = row_of([picture(svg, title, caption) for svg, title, caption in drawn.pictures], across)
     else:
-        shown = missing("A field on a volume is not drawn here: open the ensemble in ParaView.")
+        shown = missing(
+            "A body in space cannot be drawn here, without Mesa or a graphics card: open the ensemble in "
+            "ParaView."
+        )
     return element(
         "div",
         element("h3", f"{case.field}, {case.label} {case.purpose} simulation"),

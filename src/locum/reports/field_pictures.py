@@ -1,19 +1,21 @@
 """A field of a held-out simulation, the surrogate's answer, and their difference, drawn side by side.
 
 Surfaces are coloured triangles, clouds of points coloured dots, lines curves; a line that changes in time is
-a picture over place and time. A volume is not drawn.
+a picture over place and time. Of a body in space the outside is drawn, in its deformed shape where the
+simulation gives displacements.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from locum.arrays import Array
@@ -31,6 +33,7 @@ from locum.reports.canvas import (
     to_svg,
 )
 from locum.reports.content import Case
+from locum.reports.volume_pictures import View, can_render, outside, rendered
 from locum.reports.wording import with_unit
 
 Cells = np.ndarray[Any, np.dtype[np.int64]]
@@ -40,17 +43,17 @@ FIELD_COLOURS, SIGNED_COLOURS, SIZE_COLOURS = "viridis", "RdBu_r", "cividis"
 
 @dataclass(frozen=True)
 class CasePictures:
-    """Pictures with their titles and captions; none for a volume. ``moment`` says which time is drawn."""
+    """Pictures with their titles and captions; none of a body that cannot be drawn. ``moment`` says which
+    time is drawn.
+    """
 
     pictures: tuple[tuple[str, str, str], ...]
     moment: str
 
 
 def case_pictures(case: Case) -> CasePictures:
-    """Draw one held-out case; of a field that changes in time on a surface, the time of the largest error."""
+    """Draw one held-out case; of a field in time, unless on a line, the time of the largest error."""
     simulated, predicted, difference, signed = _scalars(case)
-    if case.points.shape[1] == 3:
-        return CasePictures((), "")
     if case.points.shape[1] == 1:
         return _on_a_line(case, simulated, predicted, difference)
     moment = ""
@@ -61,26 +64,34 @@ def case_pictures(case: Case) -> CasePictures:
             f"at any node (saved times: {len(case.times)})"
         )
         simulated, predicted, difference = simulated[step], predicted[step], difference[step]
+        case = replace(case, displacement=[shape[step] for shape in case.displacement])
     low, high = _limits(simulated, predicted)
     largest = float(np.abs(difference).max()) or 1.0
     node = int(np.argmax(np.abs(difference)))
     ends = (-largest, largest) if signed else (0.0, largest)
     colours = SIGNED_COLOURS if signed else SIZE_COLOURS
     where = f"Largest difference {with_unit(largest, case.unit)}, at the circle."
+    draw, shape = _surface, ""
+    if case.points.shape[1] == 3:
+        if not can_render():
+            return CasePictures((), "")
+        draw = _body
+        if case.displacement:
+            shape = f" Displacements are drawn {enlargement(case):g} times as large."
     return CasePictures(
         (
             (
-                _surface(case, simulated, (low, high), FIELD_COLOURS, "simulated"),
+                draw(case, simulated, (low, high), FIELD_COLOURS, "simulated"),
                 "High-fidelity.",
-                "What the simulation gave.",
+                f"What the simulation gave.{shape}",
             ),
             (
-                _surface(case, predicted, (low, high), FIELD_COLOURS, "predicted"),
+                draw(case, predicted, (low, high), FIELD_COLOURS, "predicted"),
                 "Surrogate.",
-                "Its answer, in the same colours.",
+                "Its answer, in the same colours" + (" and its own shape." if shape else "."),
             ),
             (
-                _surface(case, difference, ends, colours, "difference", node),
+                draw(case, difference, ends, colours, "difference", node),
                 "Error.",
                 ("Surrogate less high-fidelity. " if signed else "Length of the difference. ") + where,
             ),
@@ -141,6 +152,36 @@ def _surface(
     axes.margins(0.03)
     _bar(figure, axes, mapped, case, what)
     return to_svg(figure, f"{case.field}, {what}, {case.label} {case.purpose} simulation")
+
+
+@styled
+def _body(
+    case: Case, values: Array, ends: tuple[float, float], colours: str, what: str, marked: int | None = None
+) -> str:
+    shapes = [case.points + enlargement(case) * shape for shape in case.displacement] or [case.points]
+    view = View.of(np.concatenate(shapes))
+    points = shapes[-1] if what == "predicted" else shapes[0]
+    triangles = None if case.cells is None else outside(case.cells)
+    image = rendered(points, triangles, values, ends, colours, view)
+    tall = min(max(THIRD * view.height / view.width, 1.0), 1.35 * THIRD)
+    figure, axes = panel(THIRD, tall + 0.6)
+    axes.set_axis_off()
+    axes.imshow(image, extent=(0, view.width, 0, view.height), interpolation="antialiased")
+    if marked is not None:
+        axes.plot(*view.place(points[marked]), "o", markersize=8, markerfacecolor="none", markeredgecolor=INK)
+    mapped = ScalarMappable(Normalize(*ends), colours)
+    _bar(figure, axes, mapped, case, what)
+    return to_svg(figure, f"{case.field}, {what}, {case.label} {case.purpose} simulation")
+
+
+def enlargement(case: Case) -> float:
+    """A round factor, one or more, that makes displacements up to a tenth of the body: 1, 2, 5, 10, ..."""
+    largest = max((float(np.linalg.norm(shape, axis=-1).max()) for shape in case.displacement), default=0.0)
+    wanted = 0.1 * float(np.ptp(case.points, axis=0).max()) / largest if largest else 1.0
+    if wanted < 1:
+        return 1.0
+    decade = 10.0 ** np.floor(np.log10(wanted))
+    return float(max(part * decade for part in (1, 2, 5) if part * decade <= wanted))
 
 
 def _bar(figure: Figure, axes: Axes, mapped: ScalarMappable, case: Case, what: str) -> None:

@@ -216,7 +216,6 @@ def _cases(work: Workspace, candidate: Candidate, held_out: content.HeldOut) -> 
     cases = []
     for label, index in (("worst", int(order[-1])), ("median", int(order[len(order) // 2]))):
         record = records[index]
-        simulated = next(iter(work.store.blocks(name, [record])()))[0]
         cases.append(
             content.Case(
                 label=label,
@@ -229,14 +228,30 @@ def _cases(work: Workspace, candidate: Candidate, held_out: content.HeldOut) -> 
                 figure=float(held_out.outputs[name].figures[index]),
                 points=described.mesh.points,
                 cells=described.mesh.cells,
-                simulated=simulated,
+                simulated=_simulated(work, name, record),
                 predicted=_predicted(checked, name, work.values([record])),
                 times=described.times,
                 length_unit=described.mesh.unit,
                 time_unit=described.time_unit,
+                displacement=_displacement(work, checked, record),
             )
         )
     return tuple(cases)
+
+
+def _simulated(work: Workspace, field: str, record: SampleRecord) -> Array:
+    return np.asarray(next(iter(work.store.blocks(field, [record])()))[0])
+
+
+def _displacement(work: Workspace, checked: CheckedSurrogate, record: SampleRecord) -> Sequence[Array]:
+    """Of a body in space: the field of this name, simulated and predicted, where it moves each node."""
+    mesh = checked.description.mesh
+    field = checked.description.fields.get("displacement")
+    moves = field is not None and field.shape[-2:] == (mesh.nodes, 3) and field.unit == mesh.unit
+    if mesh.dimension < 3 or not moves:
+        return ()
+    values = work.values([record])
+    return _simulated(work, "displacement", record), _predicted(checked, "displacement", values)
 
 
 def _predicted(checked: CheckedSurrogate, field: str, values: Array) -> Array:

@@ -99,7 +99,7 @@ class FrdReaderSection(ReaderKeys):
 
 
 class OpenFoamReaderSection(ReaderKeys):
-    """An OpenFOAM case that is not decomposed: fields at cell centres, in the plane joined by the dual mesh."""
+    """An OpenFOAM case that is not decomposed: fields at cell centres, in a plane joined by the dual mesh."""
 
     kind: Literal["openfoam"]
     fields: Annotated[dict[str, str], Field(min_length=1, examples=[{"velocity": "U", "pressure": "p"}])]

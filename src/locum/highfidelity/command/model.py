@@ -109,8 +109,7 @@ class CommandModel:
 
     def __post_init__(self) -> None:
         known = (*self.parameters.names, *self.settings, "cores")
-        lines = (sentence for text in self._lines for sentence in text.undefined(known))
-        wrong = [*self.templates.undefined(known), *lines]
+        wrong = [sentence for text in self._texts for sentence in text.undefined(known)]
         if wrong:
             raise ModelError("\n".join(wrong))
 
@@ -205,13 +204,9 @@ class CommandModel:
     @cached_property
     def _texts(self) -> tuple[Text, ...]:
         """All templates: of files, commands, launcher and environment."""
-        return (*self.templates.texts.values(), *self._lines)
-
-    @property
-    def _lines(self) -> tuple[Text, ...]:
-        """Those of commands, launcher and environment."""
         lines = [[line] if isinstance(line, Text) else line for line in self.commands]
-        return (*(word for line in lines for word in line), *self.launcher, *self.environment.values())
+        words = [word for line in lines for word in line]
+        return (*self.templates.texts.values(), *words, *self.launcher, *self.environment.values())
 
     def _arguments(self, values: Mapping[str, float]) -> Iterator[list[str]]:
         """The commands, word by word."""

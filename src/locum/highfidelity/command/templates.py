@@ -70,7 +70,7 @@ class Text:
     def names(self) -> dict[str, int]:
         """Names that it takes from outside, each with the first line where it stands."""
         tree = _ENVIRONMENT.parse(self.source)
-        free = meta.find_undeclared_variables(tree) - set(_ENVIRONMENT.globals)
+        free = meta.find_undeclared_variables(tree) - {*_ENVIRONMENT.globals, TABLE}
         lines: dict[str, int] = {}
         for node in tree.find_all(nodes.Name):
             if node.name in free:
@@ -160,11 +160,6 @@ class Templates:
             digest.update(f"{path.as_posix()} {len(content)}\n".encode())
             digest.update(content)
         return digest.hexdigest()
-
-    def undefined(self, known: Iterable[str]) -> list[str]:
-        """A sentence for each name in a template that is not ``known``, with file and line."""
-        known = (*known, TABLE)
-        return [sentence for text in self.texts.values() for sentence in text.undefined(known)]
 
     def table(self, name: str) -> tuple[Mapping[str, Any], ...]:
         """Rows of a CSV file of the folder, each with its values by column: numbers where they are.

@@ -74,7 +74,7 @@ class FrdBlock:
 
 @dataclass(frozen=True, eq=False)
 class FrdFile:
-    """What one file holds: node numbers (N,), coordinates (N, 3), elements by name, and the blocks in order."""
+    """What a file holds: node numbers (N,), coordinates (N, 3), elements by name, blocks in order."""
 
     path: Path
     nodes: AnyArray
@@ -174,6 +174,7 @@ class _Reader:
         self.where = "header"
 
     def file(self) -> FrdFile:
+        """Everything."""
         if self.data[:6].strip() != b"1C":
             raise self.damaged("it does not begin like a CalculiX result file")
         nodes, points = np.empty(0, np.int64), np.empty((0, 3))
@@ -202,7 +203,11 @@ class _Reader:
 
     def block(self, header: bytes, frame: int) -> FrdBlock:
         """The result behind a ``100C`` record."""
-        time, count, form = self.real(header, 12, 24), self.integer(header, 24, 36), self.integer(header, 73, 75)
+        time, count, form = (
+            self.real(header, 12, 24),
+            self.integer(header, 24, 36),
+            self.integer(header, 73, 75),
+        )
         line = self.line()
         name = line[5:13].strip().decode("latin-1")
         self.where = f"block {name} of frame {frame}"
@@ -213,7 +218,10 @@ class _Reader:
             line = self.line()
             if line[:3] != b" -5":
                 raise self.damaged("expected the name of a component", -1)
-            if line[33:38].strip() in (b"", b"0"):  # the others can be computed from these: they are not written
+            if line[33:38].strip() in (
+                b"",
+                b"0",
+            ):  # the others can be computed from these: they are not written
                 components.append(line[5:13].strip().decode("latin-1"))
         nodes, values = self.records(count, len(components), form)
         self.end()

@@ -27,7 +27,7 @@ class FrdField:
         ``all`` components; ``length`` of a vector; ``von_mises`` stress of the six components of a tensor; or
         one component by its name in the file, such as ``D3``.
     frame
-        Number of the frame, from 1, or from -1 for the last one backwards; or ``all`` of them, as saved times.
+        Number of the frame, from 1, or from -1 for the last one backwards; or ``all``, as saved times.
     """
 
     block: str

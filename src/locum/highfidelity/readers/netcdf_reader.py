@@ -1,4 +1,4 @@
-"""NetCDF and HDF5: fields on a grid or on nodes with the file's units, or arrays by their place in the file."""
+"""NetCDF and HDF5: fields on a grid or on nodes with the file's units, or arrays by their place."""
 
 from __future__ import annotations
 
@@ -56,12 +56,16 @@ class NetcdfReader:
             raise malformed(self.path, f"no NetCDF-4 file, or not a whole one: {error}") from None
         axes = [self._variable(data, name) for name in self.coordinates]
         if any(axis.ndim != 1 for axis in axes):
-            raise malformed(self.path, f"coordinates {', '.join(self.coordinates)}: expected one dimension each")
+            raise malformed(
+                self.path, f"coordinates {', '.join(self.coordinates)}: expected one dimension each"
+            )
         space = list(dict.fromkeys(str(axis.dims[0]) for axis in axes))
         time = None if self.time is None else self._variable(data, self.time)
         order = ([] if time is None else [str(time.dims[0])]) + space
         names = self.fields or {
-            str(name): str(name) for name, variable in data.data_vars.items() if set(order) <= set(variable.dims)
+            str(name): str(name)
+            for name, variable in data.data_vars.items()
+            if set(order) <= set(variable.dims)
         }
         fields = {name: self._field(data, source, order, len(space)) for name, source in names.items()}
         numbers = {
@@ -79,7 +83,9 @@ class NetcdfReader:
             points = np.stack(np.meshgrid(*(axis.values for axis in axes), indexing="ij"), axis=-1)
             return Mesh(points.reshape(-1, len(axes)), grid_cells(points.shape[:-1]), unit)
         if dimensions > 1:
-            raise malformed(self.path, "some coordinates share a dimension and others do not; expected either")
+            raise malformed(
+                self.path, "some coordinates share a dimension and others do not; expected either"
+            )
         cells = None
         if self.cells is not None:
             variable = self._variable(data, self.cells)
@@ -89,9 +95,7 @@ class NetcdfReader:
         except ModelError as error:
             raise malformed(self.path, str(error)) from None
 
-    def _field(
-        self, data: xr.Dataset, name: str, order: Sequence[str], dimensions: int
-    ) -> tuple[Array, str]:
+    def _field(self, data: xr.Dataset, name: str, order: Sequence[str], dimensions: int) -> tuple[Array, str]:
         variable = self._variable(data, name)
         if not set(order) <= set(variable.dims) or variable.ndim > len(order) + 1:
             raise malformed(
@@ -101,12 +105,14 @@ class NetcdfReader:
             )
         values = variable.transpose(*order, ...).values
         before = len(order) - dimensions
-        nodes = values.shape[:before] + (-1,) + values.shape[len(order) :]
+        nodes = (*values.shape[:before], -1, *values.shape[len(order) :])
         return values.reshape(nodes), str(variable.attrs.get("units", ""))
 
     def _variable(self, data: xr.Dataset, name: str) -> xr.DataArray:
         if name not in data.variables:
-            raise malformed(self.path, f"no variable {name!r}; there are {', '.join(map(str, data.variables))}")
+            raise malformed(
+                self.path, f"no variable {name!r}; there are {', '.join(map(str, data.variables))}"
+            )
         return data[name]
 
 
@@ -136,7 +142,9 @@ class Hdf5Reader:
             with h5py.File(path, "r") as file:
                 for name, place in self.names.items():
                     if not isinstance(file.get(place), h5py.Dataset):
-                        raise malformed(self.path, f"no array {place!r}; there are {', '.join(_arrays(file))}")
+                        raise malformed(
+                            self.path, f"no array {place!r}; there are {', '.join(_arrays(file))}"
+                        )
                     found[name] = file[place][()]
         except (OSError, RuntimeError, KeyError) as error:
             raise malformed(self.path, f"no HDF5 file, or not a whole one: {error}") from None
@@ -144,7 +152,7 @@ class Hdf5Reader:
 
 
 def grid_cells(shape: Sequence[int]) -> AnyArray:
-    """Lines, triangles or tetrahedra (M, d + 1) between the nodes of a grid of this shape, the last axis fastest."""
+    """Lines, triangles or tetrahedra (M, d + 1) between the nodes of a grid, the last axis fastest."""
     number = np.arange(int(np.prod(shape))).reshape(shape)
     ends = [slice(None, -1), slice(1, None)]
     if len(shape) == 1:

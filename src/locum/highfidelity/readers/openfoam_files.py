@@ -120,6 +120,8 @@ class FoamFile:
         found = _INTERNAL.search(self.content)
         if found is None:
             raise malformed(self.name, "it has no internalField")
+        if self.content.find(b"boundaryField", found.end()) < 0:
+            raise malformed(self.name, "it is truncated: it has no boundaryField")
         if found[1] is not None:
             value = self._words(found[1])
             return np.tile(value, (cells, 1)) if len(value) > 1 else np.full(cells, value[0])
@@ -129,9 +131,7 @@ class FoamFile:
         components = _COMPONENTS[kind]
         values = self._list(found.end(), components, 0)[0].astype(np.float64)
         if len(values) != cells * components:
-            raise malformed(
-                self.name, f"{len(values) // components} values in a mesh of {cells} cells"
-            )
+            raise malformed(self.name, f"{len(values) // components} values in a mesh of {cells} cells")
         return values if components == 1 else values.reshape(cells, components)
 
     def patches(self) -> tuple[Patch, ...]:
@@ -141,9 +141,7 @@ class FoamFile:
         for name, body in _PATCH.findall(text):
             entries = dict(re.findall(r"(\w+)\s+(\S+?)\s*;", body))
             try:
-                found.append(
-                    Patch(name, entries["type"], int(entries["startFace"]), int(entries["nFaces"]))
-                )
+                found.append(Patch(name, entries["type"], int(entries["startFace"]), int(entries["nFaces"])))
             except (KeyError, ValueError):
                 raise malformed(self.name, f"patch {name!r} lacks type, startFace or nFaces") from None
         return tuple(found)
@@ -161,10 +159,12 @@ class FoamFile:
         return int(found[1]), found.end()
 
     def _closing(self, place: int) -> int:
-        """Where a list of text ends: at the closing bracket of its line of its own."""
-        end = self.content.find(b"\n)", place)
-        one_line = self.content.find(b")", place)
-        end = end if end >= 0 else one_line
+        """Where a list of text ends: a long one at a bracket that begins a line, a short one in its line."""
+        if self.content[place : place + 1] == b"\n":
+            end = self.content.find(b"\n)", place)
+        else:
+            line = self.content.find(b"\n", place)
+            end = self.content.rfind(b")", place, line if line >= 0 else None)
         if end < 0:
             raise malformed(self.name, "it is truncated: a list does not end")
         return end
@@ -186,7 +186,7 @@ class FoamFile:
         values = self._words(self.content[start:end])
         if len(values) != size:
             raise malformed(self.name, f"expected {size} numbers in a list, found {len(values)}")
-        return values, end + 2
+        return values, self.content.find(b")", end) + 1
 
     def _words(self, text: bytes) -> Array:
         try:

@@ -61,13 +61,13 @@ class OpenFoamReader:
             taken = written
             result["times"] = np.array([float(name) for name in taken])
         for name, source in self.fields.items():
-            values = [foam_file(case, f"{time}/{source}").field(grid.count)[kept] for time in taken]
+            values = [foam_file(case, f"{time}/{source}").field(grid.size)[kept] for time in taken]
             values = [value[:, grid.axes] if value.shape[1:] == (3,) else value for value in values]
             result[name] = values[0] if self.times == "last" else np.stack(values)
         return result
 
     def _inside(self, grid: _Grid) -> AnyArray:
-        inside = np.ones(grid.count, dtype=bool)
+        inside = np.ones(grid.size, dtype=bool)
         for axis, (lower, upper) in self.within.items():
             number = _AXES.index(axis)
             if number not in grid.axes:
@@ -85,7 +85,8 @@ class _Grid(NamedTuple):
     triangles: AnyArray | None  # between centres (M, 3); None in three dimensions
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
+        """Number of cells."""
         return len(self.centres)
 
 
