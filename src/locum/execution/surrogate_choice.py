@@ -69,10 +69,16 @@ def chosen(study: Study, model: HighFidelityModel, lack: str | None) -> Surrogat
     Raises
     ------
     StudyError
-        The study asks for a projected surrogate, and none can be made.
+        The study asks for a projected surrogate, and none can be made; or it limits the basis of one.
     """
     asked = study.methods.surrogate == "projected"
     if lack is None:
+        if (limit := study.methods.reduction.max_rank) is not None:
+            raise StudyError(
+                f"{study.path}: methods.reduction.max_rank: a projected surrogate keeps what its simulations "
+                f"teach, and its basis cannot be held to {limit}; leave the limit out, or ask for "
+                "methods.surrogate: interpolated"
+            )
         because = f"because model {model.name} hands over its equations"
         return SurrogateChoice("projected", "as methods.surrogate asks" if asked else because)
     if asked:
