@@ -19,6 +19,8 @@ from locum.highfidelity import (
 from locum.study import Study
 from locum.surrogates import SurrogateKind
 
+_IN_TIME = "only of steady fields is there one: in time it takes all steps, as the simulation does"
+
 
 @dataclass(frozen=True)
 class SurrogateChoice:
@@ -101,11 +103,11 @@ def lack_of_residual(model: HighFidelityModel) -> str | None:
     says it.
     """
     if isinstance(model, HasTimeStepping):
-        return "evolves in time, where a residual would take all steps, as many as the simulation"
+        return f"evolves in time, and {_IN_TIME}"
     if corrected_by_newton(model):
         return None
     if not isinstance(model, HasAffineOperators | HasOperators):
-        return "is steady and hands over neither operators nor residual and jacobian, or it evolves in time"
+        return f"hands over neither operators nor residual and jacobian, and {_IN_TIME}"
     return lack_of(model)
 
 
