@@ -65,6 +65,15 @@ def test_auto_expects_of_operators_that_they_can_be_projected(block_study, model
     assert (asked.kind, asked.reason) == ("interpolated", "as methods.surrogate asks")
 
 
+@pytest.mark.parametrize("surrogate", ["auto", "projected"])
+def test_a_limit_of_the_basis_is_no_wish_of_a_projected_surrogate(block_study, surrogate) -> None:
+    study = load_study(block_study(), [f"methods.surrogate={surrogate}", "methods.reduction.max_rank=5"])
+    with pytest.raises(StudyError, match=r"methods\.reduction\.max_rank: .* cannot be held to 5; leave"):
+        foreseen(study, ThermalBlock(2, 4))
+    interpolated = load_study(block_study(), ["methods.reduction.max_rank=5"])
+    assert foreseen(interpolated, SelfHeating(cells=8)).kind == "interpolated"
+
+
 def test_what_a_model_lacks_is_a_reason_for_auto_and_a_refusal_else(block_study) -> None:
     model, lack = SelfHeating(cells=8), "hands over no operators"
     choice = foreseen(load_study(block_study()), model)

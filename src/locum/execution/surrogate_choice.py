@@ -19,6 +19,8 @@ from locum.highfidelity import (
 from locum.study import Study
 from locum.surrogates import SurrogateKind
 
+_IN_TIME = "only of steady fields is there one: in time it takes all steps, as the simulation does"
+
 
 @dataclass(frozen=True)
 class SurrogateChoice:
@@ -70,10 +72,16 @@ def chosen(study: Study, model: HighFidelityModel, lack: str | None) -> Surrogat
     Raises
     ------
     StudyError
-        The study asks for a projected surrogate, and none can be made.
+        The study asks for a projected surrogate, and none can be made; or it limits the basis of one.
     """
     asked = study.methods.surrogate == "projected"
     if lack is None:
+        if (limit := study.methods.reduction.max_rank) is not None:
+            raise StudyError(
+                f"{study.path}: methods.reduction.max_rank: a projected surrogate keeps what its simulations "
+                f"teach, and its basis cannot be held to {limit}; leave the limit out, or ask for "
+                "methods.surrogate: interpolated"
+            )
         because = f"because model {model.name} hands over its equations"
         return SurrogateChoice("projected", "as methods.surrogate asks" if asked else because)
     if asked:
@@ -96,11 +104,11 @@ def lack_of_residual(model: HighFidelityModel) -> str | None:
     says it.
     """
     if isinstance(model, HasTimeStepping):
-        return "evolves in time, where a residual would take all steps, as many as the simulation"
+        return f"evolves in time, and {_IN_TIME}"
     if corrected_by_newton(model):
         return None
     if not isinstance(model, HasAffineOperators | HasOperators):
-        return "is steady and hands over neither operators nor residual and jacobian, or it evolves in time"
+        return f"hands over neither operators nor residual and jacobian, and {_IN_TIME}"
     return lack_of(model)
 
 

@@ -199,7 +199,8 @@ class _Check:
         self._fits(right, f"{name}: the right-hand side")
         if is_singular(matrix):
             raise self.fail(
-                f"{name}: the matrix is singular at {self._where()}; is an essential condition missing?"
+                f"{name}: the matrix is singular at {self._where()}, as it is where an essential condition "
+                "is missing"
             )
         self._solved(matrix, right, state, name)
 

@@ -111,8 +111,12 @@ class FieldBasis(ABC):
         return arrays, meta
 
 
-def saved_common(arrays: Mapping[str, AnyArray], meta: Mapping[str, Any]) -> dict[str, Any]:
-    """Read what every basis saves; raises StorageError where it makes no sense."""
+def saved_common(
+    arrays: Mapping[str, AnyArray], meta: Mapping[str, Any], *, in_time: bool = False
+) -> dict[str, Any]:
+    """Read what every basis saves, with time as first axis or without; raises StorageError where it makes no
+    sense.
+    """
     prefix = "inner_product."
     product = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
     try:
@@ -127,8 +131,11 @@ def saved_common(arrays: Mapping[str, AnyArray], meta: Mapping[str, Any]) -> dic
         raise StorageError(f"the saved basis cannot be read: {error!r} in its description") from error
     if not shape or min(shape) < 1 or not np.isfinite(float(meta["truncation_error"])):
         raise StorageError(f"the saved basis cannot be read: its description makes no sense: {dict(meta)}")
-    values = saved_array(arrays, "singular_values", (None,))
-    return common | {"inner_product": InnerProduct.from_arrays(product), "singular_values": values}
+    values, inner_product = saved_array(arrays, "singular_values", (None,)), InnerProduct.from_arrays(product)
+    nodal = shape[in_time:]
+    if not 1 <= len(nodal) <= 2 or inner_product.size not in (None, nodal[0]):
+        raise StorageError(f"the saved basis cannot be read: shape {shape} does not fit its inner product")
+    return common | {"inner_product": inner_product, "singular_values": values}
 
 
 def saved_array(arrays: Mapping[str, AnyArray], name: str, shape: tuple[int | None, ...]) -> Array:

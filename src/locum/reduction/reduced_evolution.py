@@ -20,7 +20,7 @@ from locum.arrays import Array
 from locum.reduction.certified import Coefficients
 from locum.reduction.evolution_bounds import EvolutionSolution
 from locum.reduction.projection import ReducedSystem
-from locum.reduction.reduced_steps import ReducedSteps, Scheme
+from locum.reduction.reduced_steps import ReducedSteps, Scheme, StepResiduals, step_residuals
 from locum.reduction.stability import StabilityConstant
 
 # Numbers of one block of trajectories and residuals. It stays in the cache; and arrays much larger are memory
@@ -144,7 +144,7 @@ class EvolutionModel:
 
     def blocks(self, count: int) -> Iterator[slice]:
         """Cut parameter values into blocks whose trajectories and residuals need little memory."""
-        rank, directions = self.reduced.rank, self.reduced.load_residuals.shape[1]
+        rank, directions = self.reduced.rank, self._left.loads.shape[1]
         numbers = (len(self.times) + rank) * (rank + directions)
         step = max(1, _BLOCK_NUMBERS // max(numbers, 1))
         return (slice(first, first + step) for first in range(0, max(count, 1), step))
@@ -168,7 +168,7 @@ class EvolutionModel:
         )
 
     def _steps(self, values: Array) -> ReducedSteps:
-        return ReducedSteps(self.reduced, self._scheme, *self.coefficients(values))
+        return ReducedSteps(self.reduced, self._left, self._scheme, *self.coefficients(values))
 
     def _evolved(self, values: Array, steps: ReducedSteps) -> EvolutionSolution:
         found = steps.trajectories(self.initial)
@@ -179,6 +179,10 @@ class EvolutionModel:
             self.times,
             self.implicitness,
         )
+
+    @cached_property
+    def _left(self) -> StepResiduals:
+        return step_residuals(self.reduced)
 
     @cached_property
     def _scheme(self) -> Scheme:

@@ -59,7 +59,45 @@ class Scheme:
 
     def between(self, before: Array, after: Array) -> Array:
         """The state at which a step takes A and f."""
+        if self.implicitness == 1.0:
+            return after
         return self.implicitness * after + (1.0 - self.implicitness) * before
+
+
+@dataclass(frozen=True, eq=False)
+class StepResiduals:
+    """What reduced steps leave of the equations, whatever the parameters.
+
+    A reduced step says how the state changes, M_n (u_k - u_{k-1}) / dt_k = V (f_k - A u_k^t) with M_n =
+    V M V^T and u_k^t the state at which it takes A. In its residual that leaves
+
+        r_k = R (f_k - A u_k^t),    R g = g - M V^T M_n^-1 V g,
+
+    without the difference of two states, and without half of the products. Reduced dual steps of symmetric
+    operators leave R l at the last time and -R A psi_k^t at all.
+
+    Parameters
+    ----------
+    images
+        R A_q v_j in an orthonormal basis, shape (Q, n, d).
+    loads
+        R f_p, then R l_i, shape (P + o, d).
+    """
+
+    images: Array
+    loads: Array
+
+
+def step_residuals(reduced: ReducedSystem) -> StepResiduals:
+    """Those of a reduced system whose last matrix is the mass."""
+    terms, rank = len(reduced.matrices) - 1, reduced.rank
+    count, directions = terms * rank, reduced.load_residuals.shape[1]
+    parts = reduced.matrices[:-1].transpose(0, 2, 1).reshape(count, rank)  # V A_q v_j, a row each
+    images = reduced.image_residuals[:, :-1].transpose(1, 0, 2).reshape(count, directions)
+    reached = np.linalg.solve(reduced.matrices[-1], np.concatenate([parts, reduced.vectors]).T).T
+    rows = np.concatenate([images, reduced.load_residuals]) - reached @ reduced.image_residuals[:, -1]
+    found = np.linalg.qr(rows.T).R.T  # without directions that none of them has
+    return StepResiduals(found[:count].reshape(terms, rank, found.shape[1]), found[count:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +108,8 @@ class ReducedSteps:
     ----------
     reduced
         The mass is its last matrix, and output functionals are its last vectors.
+    left
+        What its steps leave.
     scheme
         Times and loads.
     theta, phi
@@ -77,6 +117,7 @@ class ReducedSteps:
     """
 
     reduced: ReducedSystem
+    left: StepResiduals
     scheme: Scheme
     theta: Array
     phi: Array
@@ -99,13 +140,11 @@ class ReducedSteps:
 
     def residuals(self, trajectories: Array) -> Array:
         """r_k of trajectories (m, K + 1, n) as coordinates in their orthonormal basis, shape (m, K, d)."""
-        before, after = trajectories[:, :-1], trajectories[:, 1:]
-        rank, (count, steps, _) = self.reduced.rank, after.shape
-        terms = np.empty((count, steps, self._terms.shape[1]))
-        terms[:, :, :rank] = self.scheme.between(before, after)
-        terms[:, :, rank : 2 * rank] = (after - before) / self.scheme.steps[:, None]
-        terms[:, :, 2 * rank :] = self.scheme.step_factors
-        return np.asarray(terms @ self._terms)
+        rank, (count, times, _) = self.reduced.rank, trajectories.shape
+        factors = np.empty((count, times - 1, self._terms.shape[1]))
+        factors[:, :, :rank] = self.scheme.between(trajectories[:, :-1], trajectories[:, 1:])
+        factors[:, :, rank:] = self.scheme.step_factors
+        return np.asarray(factors @ self._terms)
 
     def dual_residual_norms(self, output: int) -> Array:
         """||rho_k||_{X^-1} of the reduced dual solution of one output, for symmetric operators: (m, K)."""
@@ -119,12 +158,8 @@ class ReducedSteps:
             advance(back, matrix, solved[:, :, :0], np.empty((back.shape[1] - 1, 0)))  # no loads
             if number:
                 psi[:, run.first - 1] = self._across(number, psi[:, run.first])
-        terms = np.empty((count, len(steps), 2 * rank))
-        terms[:, :, :rank] = self.scheme.between(psi[:, 1:], psi[:, :-1])
-        per_step = psi / np.append(steps, 1.0)[:, None]
-        np.subtract(per_step[:, :-1], per_step[:, 1:], out=terms[:, :, rank:])
-        residuals = terms @ self._terms[:, : 2 * rank]
-        residuals[:, -1] += self.reduced.load_residuals[loads + output]
+        residuals = self.scheme.between(psi[:, 1:], psi[:, :-1]) @ self._terms[:, :rank]
+        residuals[:, -1] += self.left.loads[loads + output]
         return lengths(residuals)
 
     def _across(self, number: int, later: Array) -> Array:
@@ -155,14 +190,11 @@ class ReducedSteps:
 
     @cached_property
     def _terms(self) -> Array:
-        """-A, -M and the loads in the orthonormal basis of residuals, one below the other: (m, 2n + P, d)."""
-        images, loads = self.reduced.image_residuals, self.reduced.load_residuals
-        rank, _, directions = images.shape
-        count, terms = self.phi.shape
-        found = np.empty((count, 2 * rank + terms, directions))
-        found[:, :rank] = np.tensordot(-self.theta, images[:, :-1].transpose(1, 0, 2), axes=1)
-        np.negative(images[:, -1], out=found[:, rank : 2 * rank])
-        found[:, 2 * rank :] = self.phi[:, :, None] * loads[:terms]
+        """-R A(mu) v_j and R of the loads, one below the other: (m, n + P, d)."""
+        rank, (count, loads) = self.reduced.rank, self.phi.shape
+        found = np.empty((count, rank + loads, self.left.loads.shape[1]))
+        found[:, :rank] = np.tensordot(-self.theta, self.left.images, axes=1)
+        found[:, rank:] = self.phi[:, :, None] * self.left.loads[:loads]
         return found
 
 

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 
 from locum.arrays import AnyArray, Array
-from locum.exceptions import StorageError
 from locum.reduction.basis import FieldBasis, check_orthonormal, saved_array, saved_common
 from locum.reduction.inner_product import InnerProduct
 from locum.reduction.steady import SteadyBasis
@@ -80,12 +79,8 @@ class StepwiseBasis(FieldBasis):
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, AnyArray], meta: Mapping[str, Any]) -> StepwiseBasis:
         """Read what :meth:`to_arrays` returned; raises StorageError where it makes no sense."""
-        common = saved_common(arrays, meta)
+        common = saved_common(arrays, meta, in_time=True)
         shape, product = common["shape"], common["inner_product"]
-        if not 2 <= len(shape) <= 3 or product.size not in (None, shape[1]):
-            raise StorageError(
-                f"the saved basis cannot be read: shape {shape} does not fit its inner product"
-            )
         times = saved_array(arrays, "times", (shape[0],))
         vectors = saved_array(arrays, "vectors", (None, int(np.prod(shape[1:]))))
         basis = cls(**common, times=times, vectors=vectors)

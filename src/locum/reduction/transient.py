@@ -91,12 +91,8 @@ class TransientBasis(FieldBasis):
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, AnyArray], meta: Mapping[str, Any]) -> TransientBasis:
         """Read what :meth:`to_arrays` returned; raises StorageError where it makes no sense."""
-        common = saved_common(arrays, meta)
-        shape, product = common["shape"], common["inner_product"]
-        if not 2 <= len(shape) <= 3 or product.size not in (None, shape[1]):
-            raise StorageError(
-                f"the saved basis cannot be read: shape {shape} does not fit its inner product"
-            )
+        common = saved_common(arrays, meta, in_time=True)
+        shape = common["shape"]
         space = saved_array(arrays, "space_vectors", (None, int(np.prod(shape[1:]))))
         basis = cls(
             **common,

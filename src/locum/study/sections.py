@@ -213,7 +213,8 @@ class Reduction(Section):
     truncation_share: Fraction = 0.2
     """Part of a field's tolerance that the basis may use up."""
     max_rank: AutoCount = None
-    """Largest number of reduced coordinates of a field; auto takes what the tolerance needs."""
+    """Largest number of reduced coordinates of a field; auto takes what the tolerance needs. Projected
+    surrogates have no limit, and refuse one."""
 
 
 class Regression(Section):

@@ -13,11 +13,13 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from locum.arrays import Array
+from locum.arrays import AnyArray, Array, joined
+from locum.exceptions import StorageError
 from locum.reduction.basis import FieldBasis
 from locum.reduction.certified import Solution
 from locum.reduction.equations_saved import ReducedModel
 from locum.surrogates.prediction import Prediction
+from locum.surrogates.saved import Saved, write_saved
 from locum.surrogates.surrogate import Description, FieldErrors
 
 
@@ -63,8 +65,43 @@ class EquationSurrogate(ABC):
         """Reduced coordinates, shape (q, m)."""
 
     @abstractmethod
+    def _equations_to_saved(self) -> tuple[dict[str, Any], dict[str, AnyArray]]:
+        """Saved form of what is not description, basis or training."""
+
+    @classmethod
+    @abstractmethod
+    def _from_equations(cls, description: Description, saved: Saved) -> Self:
+        """The surrogate of a saved form; a KeyError or TypeError where something is missing."""
+
     def save(self, folder: Path) -> None:
-        """Write the saved form into a folder."""
+        """Write the saved form: JSON and arrays, no pickle.
+
+        Raises
+        ------
+        StorageError
+            Coefficients or a stability constant that are code, or a folder that cannot be written.
+        """
+        description, arrays = self.description.to_saved()
+        basis_arrays, basis = self.basis.to_arrays()
+        content, equations = self._equations_to_saved()
+        arrays |= joined({"basis": basis_arrays}) | equations | {"training": self.training}
+        content = {"description": description, "basis": basis, **content}
+        write_saved(folder, "surrogate", Saved(self.kind, content, arrays))
+
+    @classmethod
+    def from_saved(cls, saved: Saved) -> Self:
+        """Inverse of :meth:`save`.
+
+        Raises
+        ------
+        StorageError
+            Content or arrays that are missing or do not fit each other.
+        """
+        try:
+            description = Description.from_saved(saved.content["description"], saved.arrays)
+            return cls._from_equations(description, saved)
+        except (KeyError, TypeError) as error:
+            raise StorageError(f"the saved {saved.kind} surrogate cannot be read: {error!r}") from error
 
     @property
     def figure_kind(self) -> Literal["bound", "estimate"]:

@@ -11,20 +11,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from locum.arrays import Array, joined, taken
-from locum.exceptions import StorageError
+from locum.arrays import AnyArray, Array, joined, taken
 from locum.reduction import SteadyBasis
 from locum.reduction.certified import CertifiedModel, CertifiedSolution
 from locum.reduction.certified_saved import certified_from_saved, certified_to_saved
 from locum.reduction.dual_outputs import DualOutput
 from locum.surrogates.equations import EquationSurrogate
 from locum.surrogates.remembered import Remembered
-from locum.surrogates.saved import Saved, write_saved
+from locum.surrogates.saved import Saved
 from locum.surrogates.surrogate import Description
 
 _BLOCK = 4096  # queries that are solved at a time
@@ -83,43 +81,20 @@ class ProjectedSurrogate(EquationSurrogate):
         """Bound or estimate of the field's relative error, shape (q,); infinite where none can be claimed."""
         return self._answers(values).relative.copy()
 
-    def save(self, folder: Path) -> None:
-        """Write the saved form: JSON and arrays, no pickle.
-
-        Raises
-        ------
-        StorageError
-            Coefficients or a stability constant that are code, or a folder that cannot be written.
-        """
-        description, arrays = self.description.to_saved()
-        basis_arrays, basis = self.basis.to_arrays()
-        model, model_arrays = certified_to_saved(self.model)
-        arrays |= joined({"basis": basis_arrays, "model": model_arrays}) | {"training": self.training}
-        arrays |= joined({f"output.{name}": output.to_arrays() for name, output in self.outputs.items()})
-        content = {"description": description, "basis": basis, "model": model}
-        write_saved(folder, "surrogate", Saved(self.kind, content, arrays))
+    def _equations_to_saved(self) -> tuple[dict[str, Any], dict[str, AnyArray]]:
+        model, arrays = certified_to_saved(self.model)
+        outputs = {f"output.{name}": output.to_arrays() for name, output in self.outputs.items()}
+        return {"model": model}, joined({"model": arrays} | outputs)
 
     @classmethod
-    def from_saved(cls, saved: Saved) -> Self:
-        """Inverse of :meth:`save`.
-
-        Raises
-        ------
-        StorageError
-            Content or arrays that are missing or do not fit each other.
-        """
+    def _from_equations(cls, description: Description, saved: Saved) -> Self:
         content, arrays = saved.content, saved.arrays
-        try:
-            description = Description.from_saved(content["description"], arrays)
-            model = certified_from_saved(content["model"], taken(arrays, "model."))
-            outputs = {
-                name: DualOutput.from_arrays(taken(arrays, f"output.{name}."))
-                for name in description.quantities
-            }
-            basis = SteadyBasis.from_arrays(taken(arrays, "basis."), content["basis"])
-            return cls(description, basis, model, outputs, arrays["training"])
-        except (KeyError, TypeError) as error:
-            raise StorageError(f"the saved projected surrogate cannot be read: {error!r}") from error
+        outputs = {
+            name: DualOutput.from_arrays(taken(arrays, f"output.{name}.")) for name in description.quantities
+        }
+        basis = SteadyBasis.from_arrays(taken(arrays, "basis."), content["basis"])
+        model = certified_from_saved(content["model"], taken(arrays, "model."))
+        return cls(description, basis, model, outputs, arrays["training"])
 
     @cached_property
     def _answers(self) -> Remembered[_Answers]:

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from locum.arrays import Array, joined, taken
+from locum.arrays import AnyArray, Array, joined, taken
 from locum.exceptions import StorageError
 from locum.reduction import StepwiseBasis
 from locum.reduction.equations_saved import equations_from_saved, equations_to_saved
 from locum.reduction.reduced_evolution import EvolutionModel, EvolutionSummary
 from locum.surrogates.equations import EquationSurrogate
 from locum.surrogates.remembered import Remembered
-from locum.surrogates.saved import Saved, write_saved
+from locum.surrogates.saved import Saved
 from locum.surrogates.surrogate import Description
 
 _STEPS = ("initial", "times", "load_factors", "mass_norms")  # arrays of the model that are saved as they are
@@ -72,58 +71,27 @@ class ProjectedEvolution(EquationSurrogate):
         """Reduced coordinates of all times, shape (q, m)."""
         return self.basis.scaled(self.model.trajectories(values))
 
-    def save(self, folder: Path) -> None:
-        """Write the saved form: JSON and arrays, no pickle.
-
-        Raises
-        ------
-        StorageError
-            Coefficients or a stability constant that are code, or a folder that cannot be written.
-        """
+    def _equations_to_saved(self) -> tuple[dict[str, Any], dict[str, AnyArray]]:
         model = self.model
-        description, arrays = self.description.to_saved()
-        equations, equation_arrays = equations_to_saved(model)
-        basis_arrays, basis = self.basis.to_arrays()
-        content = {
-            "description": description,
-            "basis": basis,
-            **equations,
-            "implicitness": model.implicitness,
-            "symmetric": model.symmetric,
-        }
-        steps = {name: getattr(model, name) for name in _STEPS}
-        arrays |= equation_arrays | joined({"basis": basis_arrays, "steps": steps})
-        write_saved(folder, "surrogate", Saved(self.kind, content, arrays | {"training": self.training}))
+        content, arrays = equations_to_saved(model)
+        content |= {"implicitness": model.implicitness, "symmetric": model.symmetric}
+        return content, arrays | joined({"steps": {name: getattr(model, name) for name in _STEPS}})
 
     @classmethod
-    def from_saved(cls, saved: Saved) -> Self:
-        """Inverse of :meth:`save`.
-
-        Raises
-        ------
-        StorageError
-            Content or arrays that are missing or do not fit each other.
-        """
+    def _from_equations(cls, description: Description, saved: Saved) -> Self:
         content, arrays = saved.content, saved.arrays
-        try:
-            description = Description.from_saved(content["description"], arrays)
-            basis = StepwiseBasis.from_arrays(taken(arrays, "basis."), content["basis"])
-            steps = taken(arrays, "steps.")
-            reduced, coefficients, stability = equations_from_saved(content, arrays)
-            model = EvolutionModel(
-                reduced,
-                coefficients,
-                stability,
-                steps["initial"],
-                steps["times"],
-                float(content["implicitness"]),
-                steps["load_factors"],
-                steps["mass_norms"],
-                bool(content["symmetric"]),
-            )
-            found = cls(description, basis, model, arrays["training"])
-        except (KeyError, TypeError) as error:
-            raise StorageError(f"the saved projected evolution cannot be read: {error!r}") from error
+        steps = taken(arrays, "steps.")
+        model = EvolutionModel(
+            *equations_from_saved(content, arrays),
+            steps["initial"],
+            steps["times"],
+            float(content["implicitness"]),
+            steps["load_factors"],
+            steps["mass_norms"],
+            bool(content["symmetric"]),
+        )
+        basis = StepwiseBasis.from_arrays(taken(arrays, "basis."), content["basis"])
+        found = cls(description, basis, model, arrays["training"])
         found._check()
         return found
 
