@@ -4,8 +4,9 @@ A structure is two lists of expressions of the parameters, theta of the matrices
 sides. Where nobody declares it, a small library is searched: the parameters, their inverses, squares,
 logarithms and products, cosine and sine of angles. A few families in which all parameters enter alike are
 tried first; then single terms are dropped, added or exchanged as long as the K-fold error of predicted fields
-falls, up to some hundred structures. The search fits general matrices in few coordinates, which costs milliseconds a structure: there a
-missing term leaves ten times the error of the right structure, and a needless one costs simulations.
+falls, up to some hundred structures. The search fits general matrices in few coordinates, which costs
+milliseconds a structure: there a missing term leaves ten times the error of the right structure, and a
+needless one costs simulations.
 """
 
 from __future__ import annotations
