@@ -146,8 +146,9 @@ def test_left_to_itself_a_black_box_gets_the_best_and_keeps_it_until_it_has_grow
         assert train(work).version.manifest["comparison"]["simulations"] == 20
 
 
-@pytest.mark.parametrize("error", [np.linalg.LinAlgError("no"), FloatingPointError("no"), MemoryError()])
-def test_whatever_fails_in_the_equations_leaves_the_gaussian_processes(trained, monkeypatch, error) -> None:
+def test_whatever_fails_in_the_equations_leaves_the_gaussian_processes(trained, monkeypatch) -> None:
+    error = np.linalg.LinAlgError("SVD did not converge")
+
     def failing(*_, **__):
         raise error
 
