@@ -6,9 +6,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
+from locum.errors import expected_share
 from locum.exceptions import FitError, StudyError
 from locum.execution.checking import check
 from locum.execution.choosing import choose_values
@@ -121,4 +123,40 @@ def test_a_study_with_inferred_equations_is_run_reported_and_asked(rod, locum, l
     assert answer.returncode == 0 and "within tolerance" in answer.stdout
     assert locum("report", path).returncode == 0
     text = (path.parent / "study" / "report.html").read_text(encoding="utf-8")
-    assert "Root mean square of the relative errors of training simulations" in text
+    assert "Relative errors of 16 training simulations, each predicted without it" in text
+    audit = json.loads(locum("audit", path, "-n", 200, "--json", "-q").stdout)
+    lower, upper = expected_share(10, 200, 0.8)  # a calibration of ten
+    shares = [output["observed"]["share"] for output in audit["outputs"].values()]
+    assert len(shares) == 2 and all(lower <= share <= upper for share in shares), shares
+
+
+def test_left_to_itself_a_black_box_gets_the_best_and_keeps_it_until_it_has_grown(rod, finish) -> None:
+    with open_workspace(rod(surrogate="auto"), quiet=True) as work:
+        finish(work, training_to_run(work))
+        finish(work, calibration_to_run(work))
+        first = train(work)
+        values = work.space.sample(3, work.generator("more"))
+        finish(work, work.plan(values, "adaptive", 1))
+        second = train(work)
+        kept, compared = second.version.manifest["comparison"], first.version.manifest["comparison"]
+        assert kept == compared and (kept["simulations"], kept["again"]) == (16, 20)
+        assert second.checked.surrogate.kind == first.checked.surrogate.kind == "inferred"
+        assert len(second.checked.surrogate.training) == 19
+        finish(work, work.plan(work.space.sample(1, work.generator("one more")), "adaptive", 2))
+        assert train(work).version.manifest["comparison"]["simulations"] == 20
+
+
+def test_whatever_fails_in_the_equations_leaves_the_gaussian_processes(trained, monkeypatch) -> None:
+    error = np.linalg.LinAlgError("SVD did not converge")
+
+    def failing(*_, **__):
+        raise error
+
+    monkeypatch.setattr("locum.surrogates.comparison.train_inferred", failing)
+
+    def ask(work, candidate):
+        assert candidate.checked.surrogate.kind == "interpolated"
+        remarks = [each.remark for each in way_of(work, candidate).compared]
+        assert remarks[-1] == f"operator inference failed: {error!r}"
+
+    trained(ask, surrogate="auto")

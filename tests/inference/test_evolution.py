@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from locum.exceptions import FitError, ParameterError, StorageError
-from locum.inference.evolution import EvolutionOperators, EvolutionTerms, Strength, fit_evolution
+from locum.inference.evolution import EvolutionOperators, EvolutionTerms
+from locum.inference.evolution_fit import Strength, fit_evolution
 
 TIMES = np.linspace(0.0, 2.0, 21)
 LINEAR = EvolutionTerms(("a", "b"), ("1", "a"), ("b", "b * sin(3 * time)"), initial=("1", "a"))
@@ -29,7 +30,8 @@ def values_of(count, seed):
 
 @pytest.mark.parametrize("terms", [LINEAR, QUADRATIC])
 @pytest.mark.parametrize("implicitness", [1.0, 0.5])
-def test_a_known_evolution_is_recovered(terms, implicitness):
+@pytest.mark.parametrize("gauge", [None, np.ones(2)])
+def test_a_known_evolution_is_recovered(terms, implicitness, gauge):
     model = known_model(terms, implicitness)
     values, held_out = values_of(12, 1), values_of(30, 2)
     (found,) = fit_evolution(
@@ -39,6 +41,7 @@ def test_a_known_evolution_is_recovered(terms, implicitness):
         TIMES,
         implicitness=implicitness,
         strengths=[Strength(0.0)],
+        gauge=gauge,
     )
     truth = model.integrate(held_out, TIMES)
     assert np.isfinite(truth).all()

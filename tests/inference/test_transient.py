@@ -7,8 +7,11 @@ import pytest
 
 from locum.exceptions import FitError
 from locum.inference.evolution import EvolutionOperators, EvolutionTerms
+from locum.inference.evolution_fit import Strength, fit_evolution
 from locum.inference.evolution_model import EvolutionModel
-from locum.inference.transient import Trajectories, infer_transient, unstable
+from locum.inference.evolution_search import refuse_wrong_terms
+from locum.inference.trajectories import Trajectories
+from locum.inference.transient import infer_transient, unstable
 from locum.parameters import Parameter, ParameterSpace, sobol_design
 from locum.reduction.transient import trapezoid_weights
 
@@ -57,7 +60,7 @@ def test_linear_heat_conduction_is_found_and_exact(found):
     values = SPACE.sample(50, np.random.default_rng(1))
     truth = heat(values)
     assert np.abs(fields(found, values) - truth).max() < 1e-6 * np.abs(truth).max()
-    assert found.choice.implicitness == 1.0
+    assert found.choice.scheme.implicitness == 1.0
 
 
 def test_a_quadratic_loss_needs_its_term():
@@ -100,3 +103,39 @@ def test_growth_and_blow_up_are_refused():
 def test_too_few_simulations_are_refused():
     with pytest.raises(FitError, match="at least 8 simulations"):
         infer_transient(SPACE, data_of(4))
+
+
+def test_fast_modes_are_borne_where_the_operator_is_the_identity():
+    """A stiff rod in fewer coordinates than it needs: what is left out is not magnified."""
+    stiffness = 900.0 * (2.0 * np.eye(30) - np.eye(30, k=1) - np.eye(30, k=-1))
+    halves = np.stack([stiffness * (np.arange(30) < 15)[:, None], stiffness * (np.arange(30) >= 15)[:, None]])
+    terms = EvolutionTerms(("a", "b"), ("a", "b"), ("1",))
+    loads, initial = np.ones((1, 30)), np.zeros((1, 30))
+    rod = EvolutionOperators(terms, 1.0, -halves, np.empty((0, 30, 465)), loads, initial)
+    generator = np.random.default_rng(3)
+    values, held_out = np.exp(generator.uniform(-1.0, 1.0, (2, 40, 2)))
+    data = Trajectories(values, rod.integrate(values, TIMES), TIMES, trapezoid_weights(TIMES))
+    truth = rod.integrate(held_out, TIMES)
+    basis = data.basis(np.arange(40))[:8]
+    errors = {}
+    for name, gauge in (("mass", None), ("operator", np.ones(2))):
+        (fit,) = fit_evolution(
+            terms,
+            values,
+            data.coordinates @ basis.T,
+            TIMES,
+            implicitness=1.0,
+            strengths=[Strength(1e-6)],
+            gauge=gauge,
+        )
+        errors[name] = np.linalg.norm(fit.integrate(held_out, TIMES) @ basis - truth) / np.linalg.norm(truth)
+    assert errors["operator"] < 1e-2 and not errors["mass"] < 2.0 * errors["operator"], errors
+
+
+def test_wrong_terms_are_detected_and_named():
+    data = data_of(16)
+    refuse_wrong_terms(TERMS, SPACE, data)
+    wrong = EvolutionTerms(("a", "b"), ("b",), ("a",))
+    with pytest.raises(FitError, match=r"declared terms \(state: b; load: a\) leave .* where \(state: 1, a"):
+        refuse_wrong_terms(wrong, SPACE, data)
+    refuse_wrong_terms(wrong, SPACE, data, goal=10.0)

@@ -2,36 +2,33 @@
 
     c' = sum_q theta_q(mu) A_q c + sum_s chi_s(mu) H_s (c x c) + sum_p phi_p(mu, t) b_p
 
-is linear in A_q (n, n), H_s (n, n (n + 1) / 2) and b_p (n); inputs are loads that know the time. Derivatives
-of snapshots are never formed: equations are those of one step from t_{k-1} to t_k of a one-step scheme,
+has operators A_q (n, n), H_s (n, n (n + 1) / 2) and b_p (n); inputs are loads that know the time. Answers are
+steps from t_{k-1} to t_k of a one-step scheme,
 
     c_k - c_{k-1} = dt_k (g F(c_k, t_k) + (1 - g) F(c_{k-1}, t_{k-1})),
 
-g = 1 for implicit Euler, 1/2 for Crank-Nicolson, 0 for explicit Euler, and answers step by the same scheme.
-Where the solver that made the data does so too, with the saved times, the fit is exact. Tikhonov terms of
-linear and quadratic operators are separate. Peherstorfer and Willcox, CMAME 306 (2016), 196-215;
-regularisation after McQuarrie, Huang and Willcox, J. R. Soc. N. Z. 51 (2021), 194-211.
+g = 1 for implicit Euler, 1/2 for Crank-Nicolson, 0 for explicit Euler; :mod:`locum.inference.evolution_fit`
+finds the operators.
 
 Shapes: q queries, N trajectories, T times, n coordinates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 
 from locum.arrays import AnyArray, Array
-from locum.exceptions import FitError, ParameterError, StorageError
+from locum.exceptions import ParameterError, StorageError
 from locum.parameters.expressions import Expressions
 
 TIME = "time"
 _NEWTON_STEPS = 12
 _CONVERGED = 1e-12
-_SMALLEST_NORM = 1e-10
 
 
 @dataclass(frozen=True)
@@ -258,127 +255,3 @@ def _inverted(matrices: Array) -> Array:
     except np.linalg.LinAlgError:
         inverse = np.linalg.pinv(safe)
     return np.where(finite, inverse, np.nan)
-
-
-class Strength(NamedTuple):
-    """Of the Tikhonov terms: of linear operators and loads, and how much stronger of quadratic ones."""
-
-    linear: float
-    quadratic: float = 1.0
-
-
-def fit_evolution(
-    terms: EvolutionTerms,
-    values: Array,
-    trajectories: Array,
-    times: Array,
-    *,
-    implicitness: float,
-    strengths: Sequence[Strength],
-) -> list[EvolutionOperators]:
-    """Fit an evolution to trajectories, once for each pair of strengths.
-
-    Parameters
-    ----------
-    terms
-        How parameters and time enter.
-    values
-        Parameter values, shape (N, p).
-    trajectories
-        Coordinates, shape (N, T, n).
-    times
-        Increasing, shape (T,).
-    implicitness
-        g of the scheme, from 0 to 1.
-    strengths
-        Relative to equations over the norm of their trajectory, with states of the order of one and the
-        horizon as the unit of time.
-
-    Raises
-    ------
-    FitError
-        No trajectories, or values that are not finite.
-    """
-    if len(trajectories) == 0 or len(times) < 2 or not np.isfinite(trajectories).all():
-        raise FitError("operator inference: needs trajectories of two times or more, with finite coordinates")
-    norms = np.sqrt(np.mean(np.sum(trajectories**2, axis=2), axis=1))
-    norms = np.maximum(norms, max(_SMALLEST_NORM * norms.max(), np.finfo(np.float64).tiny))
-    system = _StepSystem(terms, values, trajectories, times, norms, implicitness)
-    starts = terms.starts(values)
-    initial = np.linalg.lstsq(starts / norms[:, None], trajectories[:, 0] / norms[:, None], rcond=1e-10)[0]
-    return [system.operators(strength, initial) for strength in strengths]
-
-
-class _StepSystem:
-    """The least squares of all steps: columns are those of linear, quadratic and load unknowns."""
-
-    def __init__(
-        self,
-        terms: EvolutionTerms,
-        values: Array,
-        trajectories: Array,
-        times: Array,
-        norms: Array,
-        implicitness: float,
-    ) -> None:
-        self._terms, self._implicitness = terms, implicitness
-        self._n = trajectories.shape[2]
-        self._size, self._horizon = float(np.median(norms)), float(times[-1] - times[0])
-        scaled = trajectories / self._size
-        coefficients = terms.state(values)
-        loads = terms.load_values(values, times)
-        if not np.isfinite(coefficients).all() or not np.isfinite(loads).all():
-            raise FitError(f"structure: a term is not finite at some simulation ({terms})")
-        self._scales = _term_scales(coefficients), _term_scales(loads)
-        linear, quadratic = np.split(coefficients / self._scales[0], [len(terms.linear)], axis=1)
-        parts = [
-            np.einsum("mq,mtn->mtqn", linear, scaled),
-            np.einsum("ms,mtn->mtsn", quadratic, quadratic_products(scaled)),
-            (loads / self._scales[1])[..., None],
-        ]
-        columns = np.concatenate([part.reshape(*scaled.shape[:2], -1) for part in parts], axis=2)
-        self._counts = [int(np.prod(part.shape[2:])) for part in parts]
-        steps = np.diff(times)[None, :, None] / self._horizon
-        averaged = implicitness * columns[:, 1:] + (1.0 - implicitness) * columns[:, :-1]
-        weights = (self._size / norms)[:, None, None]
-        rows = (weights * steps * averaged).reshape(-1, columns.shape[2])
-        right = (weights * np.diff(scaled, axis=1)).reshape(-1, self._n)
-        orthogonal, self._triangle = np.linalg.qr(rows)
-        self._told = orthogonal.T @ right
-        self._factors: dict[float, tuple[Array, Array, Array]] = {}
-
-    def operators(self, strength: Strength, initial: Array) -> EvolutionOperators:
-        """The regularised solution, in the units of the trajectories."""
-        column_scales = np.ones(self._triangle.shape[1])
-        first, second = self._counts[0], self._counts[0] + self._counts[1]
-        column_scales[first:second] /= strength.quadratic
-        if strength.quadratic not in self._factors:
-            left, values, right = np.linalg.svd(self._triangle * column_scales, full_matrices=False)
-            self._factors[strength.quadratic] = left.T @ self._told, values, right
-        told, values, right = self._factors[strength.quadratic]
-        kept = values > len(values) * np.finfo(np.float64).eps * values.max(initial=0.0)
-        safe = np.where(kept, values, 1.0)
-        inverse = np.where(kept, safe / (safe**2 + strength.linear**2), 0.0)
-        unknowns = (right.T @ (inverse[:, None] * told)) * column_scales[:, None]
-        return self._in_units(np.split(unknowns, [first, second]), initial)
-
-    def _in_units(self, parts: list[Array], initial: Array) -> EvolutionOperators:
-        n, horizon, size = self._n, self._horizon, self._size
-        state, load = self._scales
-        linear_scale, quadratic_scale = np.split(state, [len(self._terms.linear)])
-        linear = parts[0].reshape(-1, n, n).transpose(0, 2, 1) / horizon
-        quadratic = parts[1].reshape(-1, n * (n + 1) // 2, n).transpose(0, 2, 1) / (horizon * size)
-        return EvolutionOperators(
-            self._terms,
-            self._implicitness,
-            linear / linear_scale[:, None, None],
-            quadratic / quadratic_scale[:, None, None],
-            parts[2] * (size / horizon) / load[:, None],
-            np.asarray(initial),
-        )
-
-
-def _term_scales(terms: Array) -> Array:
-    """Root mean square of each term over all else, one where it vanishes."""
-    scale = np.sqrt(np.mean(terms**2, axis=tuple(range(terms.ndim - 1))))
-    return np.where(scale > 0.0, scale, 1.0)

@@ -12,10 +12,12 @@ from locum.arrays import Array
 from locum.exceptions import FitError, ParameterError
 from locum.inference.evolution import EvolutionTerms
 from locum.inference.evolution_model import EvolutionModel
+from locum.inference.evolution_search import refuse_wrong_terms
 from locum.inference.folds import field_norms, root_mean_square
 from locum.inference.steady import SteadyModel, infer_steady, refuse_wrong, truncation_errors
 from locum.inference.structure import Structure
-from locum.inference.transient import Trajectories, infer_transient
+from locum.inference.trajectories import Trajectories
+from locum.inference.transient import infer_transient
 from locum.parameters import ParameterSpace
 from locum.parameters.expressions import Expressions
 from locum.reduction import CompressedEnsemble, FieldBasis, SteadyBasis, TransientBasis, compressed_ensemble
@@ -283,7 +285,9 @@ def _transient(
     seen = Trajectories(data.values, trajectories, wide.times, trapezoid_weights(wide.times))
     goal = _GOAL_SHARE * data.fields[name].tolerance
     terms = options.evolution
-    if terms is None and known is not None and isinstance(known.model, EvolutionModel):
+    if terms is not None:
+        refuse_wrong_terms(terms, data.description.space, seen, goal=goal)
+    elif known is not None and isinstance(known.model, EvolutionModel):
         terms = known.model.structure
     found = infer_transient(data.description.space, seen, terms=terms, goal=goal)
     coordinates = found.model.projected(trajectories @ found.basis.T)
