@@ -26,6 +26,7 @@ def test_the_studies_are_there():
         "cooled_blade",
         "fin",
         "heat_equation",
+        "heated_rod",
         "self_heating",
         "thermal_block",
         "thermal_block_black_box",
