@@ -29,6 +29,8 @@ def test_templates_take_no_other_files(tmp_path, name):
     case = tmp_path / "case"
     case.mkdir()
     (case / "in.txt.j2").write_text(f"\n{{{{ table('{name}') }}}}")
-    with pytest.raises(SimulationError, match=r"in\.txt\.j2, line 2: ValueError: there is no table") as refused:
+    with pytest.raises(
+        SimulationError, match=r"in\.txt\.j2, line 2: ValueError: there is no table"
+    ) as refused:
         Templates(case).render(tmp_path, {})
     assert refused.value.failure == "did not start"
