@@ -1,4 +1,4 @@
-"""CalculiX and OpenFOAM themselves, on cases of seconds: what the readers and the shipped studies build on."""
+"""CalculiX and OpenFOAM themselves, on cases of seconds: what readers and shipped studies build on."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ import pytest
 import yaml
 
 from locum.exceptions import SimulationError
-from locum.highfidelity.finite_elements import lumped, measures
 from locum.highfidelity.readers.frd import read_frd
-from locum.highfidelity.readers.openfoam_files import foam_file
 from locum.highfidelity.readers.openfoam_reader import OpenFoamReader
 from locum.study import build_model, load_study
 
@@ -57,7 +55,7 @@ S, PEEQ
 *END STEP
 *STEP, INC=100
 *VISCO, CETOL=1.e-3
-10., {{ hold }}.
+10., {{ hold }}
 *END STEP
 """
 CORNERS = "node,x,y,z\n1,0,0,0\n2,1,0,0\n3,1,1,0\n4,0,1,0\n5,0,0,1\n6,1,0,1\n7,1,1,1\n8,0,1,1\n"

@@ -20,6 +20,7 @@ from locum.arrays import AnyArray, Array
 
 _PIXELS = 640  # across
 _TILT = (1.0, 0.35, 0.25)  # of the view, along the shortest, the middle and the longest axis of the body
+_FROM_ABOVE = 0.25  # radians
 _MARGIN = 1.06
 
 
@@ -47,23 +48,20 @@ class View:
     @classmethod
     def of(cls, points: Array) -> View:
         """Choose the view of points (N, 3)."""
-        middle = (points.max(axis=0) + points.min(axis=0)) / 2
-        _, axes = np.linalg.eigh(np.cov((points - middle).T))  # shortest first
+        middle = points.mean(axis=0)
+        _, axes = np.linalg.eigh(np.cov((points - middle).T))  # of inertia, the shortest first
         axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), range(3)] < 0, -1.0, 1.0)
-        up = axes[:, 2]
-        if abs(up[2]) < 0.5 and abs(axes[2, 1]) > 0.5:  # a long body that lies stays so
-            up = axes[:, 1]
-        towards = axes @ np.array(_TILT)
-        right = np.cross(up, towards)
-        right /= np.linalg.norm(right)
-        towards = np.cross(right, up)
-        towards = towards * np.cos(0.25) + up * np.sin(0.25)
-        up = np.cross(towards, right)
-        low, high = (end(points @ np.stack([right, up], axis=1), axis=0) for end in (np.min, np.max))
-        centre = middle + (right * ((low + high) / 2 - middle @ np.stack([right, up], 1))[0])
-        centre = centre + up * ((low + high) / 2 - middle @ np.stack([right, up], 1))[1]
+        lies = abs(axes[2, 2]) < 0.5 < abs(axes[2, 1])  # a long body that lies stays so
+        upright = axes[:, 1 if lies else 2]
+        right = np.cross(upright, axes @ np.array(_TILT))
+        right = right / np.linalg.norm(right)
+        towards = np.cross(right, upright) * np.cos(_FROM_ABOVE) + upright * np.sin(_FROM_ABOVE)
+        picture = np.stack([right, np.cross(towards, right)], axis=1)
+        seen = points @ picture
+        low, high = seen.min(axis=0), seen.max(axis=0)
+        centre = middle + picture @ ((low + high) / 2 - middle @ picture)
         width, height = (float(size) * _MARGIN or 1.0 for size in high - low)
-        return cls(centre, towards, right, up, width, height)
+        return cls(centre, towards, right, picture[:, 1], width, height)
 
     def place(self, point: Array) -> tuple[float, float]:
         """Where a point (3,) is seen: across and up, in lengths from the lower left corner."""
@@ -88,7 +86,10 @@ def can_render() -> bool:
     attempt = (
         "import pyvista as p; v = p.Plotter(off_screen=True); v.add_mesh(p.Sphere()); v.screenshot(None)"
     )
-    tried = subprocess.run([sys.executable, "-c", attempt], capture_output=True, timeout=120, check=False)
+    try:
+        tried = subprocess.run([sys.executable, "-c", attempt], capture_output=True, timeout=300, check=False)
+    except subprocess.TimeoutExpired:
+        return False
     return tried.returncode == 0
 
 
