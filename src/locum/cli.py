@@ -18,6 +18,7 @@ import typer
 
 from locum import __version__
 from locum.exceptions import LocumError, ParameterError
+from locum.service.commands import keys, serve
 
 app = typer.Typer(
     name="locum",
@@ -314,6 +315,10 @@ def schema() -> None:
     from locum.study import study_schema
 
     typer.echo(json.dumps(study_schema(), indent=2))
+
+
+app.command()(serve)
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:
