@@ -172,6 +172,7 @@ def open_workspace(
     *,
     readonly: bool = False,
     create: bool = True,
+    alone: bool = True,
     quiet: bool = False,
 ) -> Iterator[Workspace]:
     """Open a study to work on it, or, read only, to look at it.
@@ -184,6 +185,8 @@ def open_workspace(
         Nothing will be written.
     create
         Make the study's folder where there is none; refuse otherwise.
+    alone
+        Be the only run of the study; without, samples may be planned and committed beside a run.
     quiet
         No progress on standard error.
 
@@ -206,12 +209,12 @@ def open_workspace(
             catalogue_url=study.catalogue_url,
         )
         resources.callback(store.close)
-        if not readonly:
+        if alone and not readonly:
             resources.enter_context(store.lock())
         progress = resources.enter_context(watch(study.name, quiet or readonly))
         work = Workspace(study, model, store, Registry.open(store), progress, resources, time.monotonic())
         progress.workers = work.workers
-        if not readonly:
+        if alone and not readonly:
             store.save_study(study.to_yaml(), {p.name: p.unit for p in work.space.parameters})
             counts = Counter(record.outcome for record in work.samples())
             progress.resumed(counts["done"], counts["failed"])

@@ -239,13 +239,18 @@ class Registry:
         except IntegrityError as error:  # another process has made the first champion
             raise RegistryError(_stale(number, expected, self.champion)) from error
 
-    def rollback(self) -> int:
+    def rollback(self, expected: int | None = None) -> int:
         """Make the champion before the present one champion again, and return its number.
+
+        Parameters
+        ----------
+        expected
+            The champion that the caller saw; None takes whichever there is.
 
         Raises
         ------
         RegistryError
-            There is none to go back to, or another process moved the champion meanwhile; nothing has changed.
+            There is none to go back to, or the champion is another than ``expected``; nothing has changed.
         """
         standing = (
             select(_promotions)
@@ -257,6 +262,8 @@ class Registry:
             last = connection.execute(standing).one_or_none()
             if last is None or last.before is None:
                 raise RegistryError("there is no champion to go back to")
+            if expected not in (None, last.number):
+                raise RegistryError(_stale(last.before, expected, last.number))
             self._swap(connection, last.before, last.number)
             connection.execute(update(_promotions).where(_promotions.c.id == last.id).values(undone=now()))
             return int(last.before)

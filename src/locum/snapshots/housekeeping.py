@@ -8,8 +8,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from locum.snapshots.durable import PARTIAL, told_as_storage_error
+from locum.snapshots.durable import PARTIAL, is_locked, told_as_storage_error
 
+RUN_LOCK = ".locks/run.lock"
 _FORGOTTEN_SECONDS = 3600
 
 
@@ -34,3 +35,8 @@ def sweep_partials(folder: Path) -> None:
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > _FORGOTTEN_SECONDS:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def is_being_run(folder: Path) -> bool:
+    """Whether a run works on the study of this folder just now."""
+    return is_locked(folder / RUN_LOCK)

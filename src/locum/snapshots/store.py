@@ -18,7 +18,7 @@ from locum.snapshots.catalogue import Catalogue
 from locum.snapshots.database import Database
 from locum.snapshots.durable import file_lock
 from locum.snapshots.ensemble import Ensemble
-from locum.snapshots.housekeeping import make_writable, sweep_partials
+from locum.snapshots.housekeeping import RUN_LOCK, make_writable, sweep_partials
 from locum.snapshots.labels import sample_labels
 from locum.snapshots.layout import Layout
 from locum.snapshots.reading import block_passes, lazy_dataset
@@ -116,7 +116,7 @@ class SnapshotStore:
             Another process works on this study; it says which.
         """
         refusal = "another locum run (process {process}) is working on this study"
-        with file_lock(self.folder / _LOCKS / "run.lock", refusal=refusal):
+        with file_lock(self.folder / RUN_LOCK, refusal=refusal):
             sweep_partials(self.folder)
             try:
                 yield
