@@ -34,6 +34,7 @@ A study is one YAML file: the simulation, its parameters, the tolerance, the bud
   locum run study.yaml                     simulate, train, check, until within tolerance
   locum query study.yaml temperature=300   ask the surrogate, with its error figure
   locum report study.yaml                  one HTML page to defend the numbers with
+  locum dashboard study.yaml               watch and explore it in a browser
 
 Exit status: 0 done; 1 with --exit-code when over tolerance; 2 something is wrong with what was given.
 """,
@@ -173,6 +174,26 @@ def audit(
 
 
 @app.command()
+def simulate(
+    study: StudyPath,
+    parameters: Annotated[
+        list[str], typer.Argument(metavar="NAME=VALUE...", help="One parameter set.", show_default=False)
+    ],
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run the real simulation at chosen parameters, once and for all.
+
+    It becomes a sample of the study: it counts against the budget, and trains the next surrogate.
+    """
+    from locum.execution.answers import parse_assignments
+    from locum.execution.one_simulation import simulate_at
+
+    document = simulate_at(study, parse_assignments(parameters), quiet=quiet)
+    _emit(document, as_json, "print_simulation")
+
+
+@app.command()
 def query(
     study: StudyPath,
     parameters: Annotated[
@@ -240,6 +261,24 @@ def report(
     with _workspace(study) as work:
         path = write_study_report(work, output)
     _emit({"report": str(path)}, as_json, "print_report")
+
+
+@app.command()
+def dashboard(
+    studies: Annotated[
+        list[Path], typer.Argument(help="Study files, of one study or of many.", show_default=False)
+    ],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes one that is free.")] = 5006,
+    address: Annotated[str, typer.Option(help="Address of this machine.")] = "127.0.0.1",
+    browser: Annotated[bool, typer.Option("--open", help="Open it in this machine's browser too.")] = False,
+) -> None:
+    """Watch studies in a browser: verdicts, progress, fields to explore.
+
+    Prints the address of the first page. Everything comes from this machine: no internet is needed.
+    """
+    from locum.dashboard.commands import show_dashboard
+
+    show_dashboard(studies, address, port, browser)
 
 
 @app.command()
