@@ -25,6 +25,7 @@ FLOORS = (
     ("reports",),
     ("execution",),
     ("study",),
+    ("queries",),
     ("registry",),
     ("adaptivity",),
     ("errors",),
