@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from locum import __version__
+from locum.dashboard.commands import dashboard
 from locum.exceptions import LocumError, ParameterError
 
 app = typer.Typer(
@@ -264,24 +265,6 @@ def report(
 
 
 @app.command()
-def dashboard(
-    studies: Annotated[
-        list[Path], typer.Argument(help="Study files, of one study or of many.", show_default=False)
-    ],
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes one that is free.")] = 5006,
-    address: Annotated[str, typer.Option(help="Address of this machine.")] = "127.0.0.1",
-    browser: Annotated[bool, typer.Option("--open", help="Open it in this machine's browser too.")] = False,
-) -> None:
-    """Watch studies in a browser: verdicts, progress, fields to explore.
-
-    Prints the address of the first page. Everything comes from this machine: no internet is needed.
-    """
-    from locum.dashboard.commands import show_dashboard
-
-    show_dashboard(studies, address, port, browser)
-
-
-@app.command()
 def versions(study: StudyPath, as_json: Json = False) -> None:
     """List the trained surrogates of a study and which one answers."""
     from locum.execution.status import versions_document
@@ -335,6 +318,9 @@ def schema() -> None:
     from locum.study import study_schema
 
     typer.echo(json.dumps(study_schema(), indent=2))
+
+
+app.command()(dashboard)
 
 
 def main() -> None:

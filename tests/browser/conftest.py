@@ -93,7 +93,7 @@ def browser() -> Iterator[object]:
         pytest.skip("there is no chromium here; on Debian: apt install chromium")
     from playwright.sync_api import expect, sync_playwright
 
-    expect.set_options(timeout=60_000)  # a busy machine is slow, not wrong
+    expect.set_options(timeout=120_000)  # a busy machine is slow, not wrong
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -110,6 +110,7 @@ def visit(browser, dashboard) -> Iterator[Callable[[str], object]]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     faults: list[str] = []
     page = context.new_page()
+    page.set_default_timeout(120_000)
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
     own = (dashboard.address, dashboard.address.replace("http:", "ws:"), "data:", "blob:")

@@ -1,28 +1,30 @@
-"""The command ``locum dashboard``."""
+"""The command ``locum dashboard``. It imports what it needs when it runs."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 
-def show_dashboard(studies: Sequence[Path], address: str, port: int, browser: bool) -> None:
-    """Serve the dashboard of some studies until interrupted.
+def dashboard(
+    studies: Annotated[
+        list[Path], typer.Argument(help="Study files, of one study or of many.", show_default=False)
+    ],
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen at; 0 takes any free one.")
+    ] = 5006,
+    key_file: Annotated[
+        Path | None, typer.Option("--keys", help="File of API keys; needed beyond this machine.")
+    ] = None,
+    browser: Annotated[bool, typer.Option("--open", help="Open it in this machine's browser too.")] = False,
+) -> None:
+    """Watch studies in a browser: verdicts, progress, fields to explore, queries.
 
-    Parameters
-    ----------
-    studies
-        Study files.
-    address, port
-        Where it is served.
-    browser
-        Open it in this machine's browser too.
-
-    Raises
-    ------
-    StudyError
-        A study file that cannot be read, an address or a port that cannot be used.
+    Prints the address of the first page. Everything comes from this machine: no internet is needed.
     """
     from locum.dashboard.watched import watch_studies
     from locum.execution.environment import prepare_environment
@@ -30,6 +32,7 @@ def show_dashboard(studies: Sequence[Path], address: str, port: int, browser: bo
     prepare_environment()
     watched = watch_studies(studies)
     print(f"opening the dashboard of {', '.join(watched)}", file=sys.stderr)
+    from locum.dashboard.guard import Guard, refuse_open_host
     from locum.dashboard.serving import serve
 
     def started(address: str) -> None:
@@ -39,4 +42,5 @@ def show_dashboard(studies: Sequence[Path], address: str, port: int, browser: bo
 
             webbrowser.open(address)
 
-    serve(watched, address, port, started)
+    refuse_open_host(host, key_file)
+    serve(watched, host, port, Guard(key_file), started)

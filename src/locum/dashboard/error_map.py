@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import panel as pn
 
 from locum.arrays import Array
-from locum.dashboard.drawing import drawn
+from locum.dashboard.drawing import beside
 from locum.dashboard.frame import CONTROLS, card, text
 from locum.dashboard.watched import Knowledge
 from locum.reports import sweep_pictures
@@ -49,41 +50,43 @@ class ErrorMap:
             pn.widgets.Select(name=name, width=260, visible=False, stylesheets=CONTROLS)
             for name in ("to the right", "upwards")
         ]
+        self._known: Knowledge | None = None
         self._found: Found | None = None
         self._drawn: object = None
         for select in self._selects:
-            select.param.watch(self._chosen, "value")
+            select.param.watch(lambda _: self._draw(), "value")
 
     def parts(self) -> pn.Column:
         """What stands on the page."""
         return card(text(section("map", _TITLE, _HOW, class_="plain")), pn.Row(*self._selects), self._shown)
 
-    async def show(self, known: Knowledge) -> None:
+    def show(self, known: Knowledge) -> None:
         """Sweep the champion and draw the map of it, first over the two parameters that matter most."""
-        self._found = await drawn(lambda: _find(known))
-        if self._found is None:
+        beside(partial(known.once, "found", lambda: _find(known)), partial(self._take, known))
+
+    def _take(self, known: Knowledge, found: Found | None) -> None:
+        self._known, self._found = known, found
+        if found is None:
             self._shown.object = missing(
                 "No surrogate has error figures yet.", f"locum run {known.report.path}"
             )
             return
         names = list(known.report.space.names)
         if self._selects[0].options != names and len(names) > 1:
-            for select, column in zip(self._selects, self._found.order, strict=False):
+            for select, column in zip(self._selects, found.order, strict=False):
                 select.param.update(options=names, value=names[column], visible=True)
-        await self._draw()
+        self._draw()
 
-    async def _chosen(self, _: object) -> None:
-        await self._draw()
-
-    async def _draw(self) -> None:
-        found = self._found
-        if found is None:
+    def _draw(self) -> None:
+        known, found = self._known, self._found
+        if known is None or found is None:
             return
         names = found.report.space.names
         columns = list(dict.fromkeys(names.index(s.value) for s in self._selects if s.value)) or [0]
         if (found, columns) != self._drawn:
             self._drawn = (found, columns)
-            self._shown.object = await drawn(lambda: _section(found, columns))
+            drawn = partial(known.once, ("map", *columns), lambda: _section(found, columns))
+            beside(drawn, partial(setattr, self._shown, "object"))
 
 
 def _find(known: Knowledge) -> Found | None:

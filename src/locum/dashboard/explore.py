@@ -8,11 +8,13 @@ from locum.dashboard.answered import Answered
 from locum.dashboard.downloads import downloads
 from locum.dashboard.fields import FieldChoice, FieldPictures
 from locum.dashboard.frame import card, heading, page, text
+from locum.dashboard.guard import Guard
 from locum.dashboard.real_simulation import RealSimulation, Simulated
 from locum.dashboard.sliders import Sliders
 from locum.dashboard.watched import WatchedStudy
 from locum.exceptions import LocumError
 from locum.execution.candidate import Candidate
+from locum.queries import Scope
 from locum.reports.html import missing, section
 
 _HOW = (
@@ -21,17 +23,18 @@ _HOW = (
 )
 
 
-def explore_page(study: WatchedStudy) -> pn.Template:
+def explore_page(study: WatchedStudy, guard: Guard) -> pn.Template:
     """The page to explore a study's surrogate on."""
     way = heading("../../", study.name, "/explore")
     try:
+        guard.require(Scope.PREDICT)
         candidate = study.champion()
     except LocumError as error:
-        return page(study.name, way, text(section("explore", "Cannot be read", "", missing(str(error)))))
+        return page(study.name, way, text(section("explore", "Cannot be explored", "", missing(str(error)))))
     if candidate is None:
         nothing = missing("There is no surrogate to ask yet.", f"locum run {study.path}")
         return page(study.name, way, text(section("explore", "Nothing to explore yet", "", nothing)))
-    return page(study.name, way, Explorer(study, candidate).parts())
+    return page(study.name, way, Explorer(study, candidate, guard).parts())
 
 
 class Explorer:
@@ -41,9 +44,11 @@ class Explorer:
     ----------
     study, candidate
         What is asked, and the version that answers.
+    guard
+        Who may simulate.
     """
 
-    def __init__(self, study: WatchedStudy, candidate: Candidate) -> None:
+    def __init__(self, study: WatchedStudy, candidate: Candidate, guard: Guard) -> None:
         checked = candidate.checked
         self.checked = checked
         self.sliders = Sliders(checked.space, self.ask)
@@ -51,7 +56,7 @@ class Explorer:
         self.pictures = FieldPictures(checked, self.choice)
         self.answered = Answered(checked)
         self.simulated: Simulated | None = None
-        self.real = RealSimulation(study, self.sliders, self.found)
+        self.real = RealSimulation(study, self.sliders, guard, self.found)
         self.ask()
 
     def parts(self) -> pn.Row:

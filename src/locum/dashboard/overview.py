@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import panel as pn
 
 from locum.dashboard.frame import heading, page, text
 from locum.dashboard.glance import coverage, share_within, simulations, verdict_badge
+from locum.dashboard.prefect_pages import watch_runs
 from locum.dashboard.watched import WatchedStudy
 from locum.exceptions import LocumError
+from locum.execution.prefect_runs import PrefectRun, next_check
 from locum.execution.status import last_check, status_document
 from locum.reports.html import Content, Markup, code, element, join, paragraph, section, table
 from locum.reports.wording import date
@@ -36,23 +39,30 @@ _HEADERS = (
 
 def overview(studies: Mapping[str, WatchedStudy]) -> pn.Template:
     """The first page."""
-    shown = text(_table(studies))
+    to_come: dict[str, str] = {}
+    shown = text(_table(studies, to_come))
 
     def refresh() -> None:
-        now = _table(studies)
+        now = _table(studies, to_come)
         if now != shown.object:
             shown.object = now
 
+    def remember(name: str, runs: Sequence[PrefectRun] | None) -> None:
+        check = next_check(runs or ())
+        to_come[name] = date(check.moment) if check else "none"
+
+    for name, study in studies.items():
+        watch_runs(study, partial(remember, name))
     pn.state.add_periodic_callback(refresh, period=REFRESH)
     return page("Studies", heading(""), shown)
 
 
-def _table(studies: Mapping[str, WatchedStudy]) -> Markup:
-    rows = [_row(study) for study in studies.values()]
+def _table(studies: Mapping[str, WatchedStudy], to_come: Mapping[str, str]) -> Markup:
+    rows = [_row(study, to_come.get(study.name, "")) for study in studies.values()]
     return section("studies", "Studies at a glance", _HOW, table(_HEADERS, rows, caption=_CAPTION))
 
 
-def _row(study: WatchedStudy) -> list[Content]:
+def _row(study: WatchedStudy, to_come: str) -> list[Content]:
     name = element("a", study.name, href=f"studies/{study.name}")
     named = join([name, element("div", study.description, class_="small")])
     try:
@@ -73,7 +83,12 @@ def _row(study: WatchedStudy) -> list[Content]:
         coverage(document),
         simulations(document),
         champion,
-        date(checked) if checked else "never",
+        join(
+            [
+                date(checked) if checked else "never",
+                element("div", f"next: {to_come}", class_="small") if to_come else "",
+            ]
+        ),
     ]
 
 

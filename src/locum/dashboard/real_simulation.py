@@ -11,12 +11,14 @@ import panel as pn
 from locum.arrays import Array
 from locum.dashboard.asking import AskedButton
 from locum.dashboard.frame import text
+from locum.dashboard.guard import Guard
 from locum.dashboard.sliders import Sliders
 from locum.dashboard.watched import WatchedStudy
 from locum.exceptions import LocumError
 from locum.execution.one_simulation import simulated_fields
 from locum.execution.running import StartedCommand, start_command
 from locum.execution.workspace import open_workspace
+from locum.queries import Scope
 from locum.reports.html import Content, element, paragraph, section
 from locum.reports.wording import duration
 from locum.snapshots import SampleRecord
@@ -41,16 +43,21 @@ class RealSimulation:
 
     Parameters
     ----------
-    study, sliders
-        What is simulated, and where.
+    study, sliders, guard
+        What is simulated, where, and who may do so.
     found
         Told of the simulation at these parameters; of None where there is none.
     """
 
     def __init__(
-        self, study: WatchedStudy, sliders: Sliders, found: Callable[[Simulated | None], None]
+        self,
+        study: WatchedStudy,
+        sliders: Sliders,
+        guard: Guard,
+        found: Callable[[Simulated | None], None],
     ) -> None:
-        self._study, self._sliders, self._found = study, sliders, found
+        self._study, self._sliders, self._guard, self._found = study, sliders, guard, found
+        self._allowed = guard.may(Scope.SIMULATE)
         self._started: StartedCommand | None = None
         self._shown: str | None = None
         self._button = AskedButton("Run the real simulation here", self._question, self._start)
@@ -104,7 +111,7 @@ class RealSimulation:
         elif running:
             said.append(element("p", "● The simulation is running …", role="status"))
         self._state.object = element("div", *said)
-        self._button.button.disabled = running or record is not None
+        self._button.button.disabled = running or record is not None or not self._allowed
 
     def _question(self) -> str:
         work = self._study.workspace()
@@ -115,6 +122,7 @@ class RealSimulation:
         return f"Run one simulation at these parameters? Those before took {usual} (median)."
 
     def _start(self) -> None:
+        self._guard.require(Scope.SIMULATE)
         values = self._sliders.values[0]
         named = [
             f"{name}={value!r}"

@@ -1,4 +1,4 @@
-"""The dashboard's server: which page stands where, and who may look at it.
+"""The dashboard's server: which page stands where.
 
 Everything that a page loads comes from this server: it works where there is no way to the internet.
 """
@@ -6,83 +6,79 @@ Everything that a page loads comes from this server: it works where there is no 
 from __future__ import annotations
 
 import errno
-import ipaddress
+import logging
+import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import panel as pn
+from panel.io.server import get_server
 
 from locum.dashboard.explore import explore_page
+from locum.dashboard.guard import Guard, KeyLogin
 from locum.dashboard.overview import overview
+from locum.dashboard.queries_page import queries_page
 from locum.dashboard.study_page import study_page
 from locum.dashboard.watched import WatchedStudy
 from locum.exceptions import StudyError
 
+Page = Callable[[WatchedStudy, Guard], Any]
 
-def pages(studies: Mapping[str, WatchedStudy]) -> dict[str, Callable[[], Any]]:
+_PAGES: Mapping[str, Page] = {"": study_page, "/explore": explore_page, "/queries": queries_page}
+
+
+def pages(studies: Mapping[str, WatchedStudy], guard: Guard) -> dict[str, Callable[[], Any]]:
     """Every page by its address."""
     found: dict[str, Callable[[], Any]] = {"/": lambda: overview(studies)}
     for name, study in studies.items():
-        found[f"/studies/{name}"] = _page_of(study_page, study)
-        found[f"/studies/{name}/explore"] = _page_of(explore_page, study)
+        for way, page in _PAGES.items():
+            found[f"/studies/{name}{way}"] = _page_of(page, study, guard)
     return found
 
 
-def _page_of(page: Callable[[WatchedStudy], Any], study: WatchedStudy) -> Callable[[], Any]:
-    return lambda: page(study)
-
-
-def refuse_open_address(address: str) -> None:
-    """Refuse to show the dashboard to other machines.
-
-    Raises
-    ------
-    StudyError
-        The address is not one of this machine's own (loopback).
-    """
-    try:
-        own = address == "localhost" or ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        own = False
-    if not own:
-        raise StudyError(
-            f"--address {address}: the dashboard starts simulations and promotes surrogates for whoever sees "
-            "it, so it is shown on this machine only; use 127.0.0.1, and from elsewhere an SSH tunnel: "
-            "ssh -L 5006:127.0.0.1:5006 HOST"
-        )
+def _page_of(page: Page, study: WatchedStudy, guard: Guard) -> Callable[[], Any]:
+    return lambda: page(study, guard)
 
 
 def serve(
     studies: Mapping[str, WatchedStudy],
-    address: str,
+    host: str,
     port: int,
+    guard: Guard,
     started: Callable[[str], None],
 ) -> None:
     """Serve the pages until interrupted.
 
     Parameters
     ----------
-    address, port
+    host, port
         Where; port 0 takes one that is free.
+    guard
+        Who may do what.
     started
         Told the first page's address once it answers.
 
     Raises
     ------
     StudyError
-        The port is taken, or the address is not this machine's.
+        The address or the port cannot be used.
     """
-    refuse_open_address(address)
     pn.extension()
-    pn.config.browser_info = False
+    options: dict[str, Any] = {}
+    if guard.path is not None:
+        # under whatever name it is reached: the login's cookie comes with requests of its own pages only
+        logging.getLogger("bokeh.server.util").setLevel(logging.ERROR)
+        options = {
+            "auth_provider": KeyLogin(guard),
+            "cookie_secret": secrets.token_urlsafe(32),
+            "websocket_origin": ["*"],
+        }
     try:
-        server = pn.io.server.get_server(
-            pages(studies), port=port, address=address, start=False, show=False, title="locum", liveness=True
-        )
+        server = get_server(pages(studies, guard), port=port, address=host, title="locum", **options)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
-            raise StudyError(f"--address {address} --port {port}: {error.strerror}") from error
+            raise StudyError(f"--host {host} --port {port}: {error.strerror}") from error
         raise StudyError(f"--port {port}: another program listens there; choose another port") from error
     server.start()
-    started(f"http://{address}:{server.port}/")
+    started(f"http://{host}:{server.port}/")
     server.io_loop.start()

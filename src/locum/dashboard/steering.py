@@ -6,9 +6,12 @@ import panel as pn
 
 from locum.dashboard.asking import AskedButton
 from locum.dashboard.frame import CONTROLS, card, text
+from locum.dashboard.guard import Guard
 from locum.dashboard.watched import WatchedStudy
+from locum.exceptions import LocumError
 from locum.execution.running import Command, start_command
 from locum.execution.status import simulation_counts
+from locum.queries import Scope
 from locum.reports.html import Content, Markup, element, paragraph, section
 from locum.reports.wording import count
 from locum.snapshots.housekeeping import is_being_run
@@ -25,12 +28,14 @@ class Steering:
 
     Parameters
     ----------
-    study
-        What is run and checked.
+    study, guard
+        What is run and checked, and who may do so.
     """
 
-    def __init__(self, study: WatchedStudy) -> None:
-        self._study = study
+    def __init__(self, study: WatchedStudy, guard: Guard) -> None:
+        self._study, self._guard = study, guard
+        self._refusal = ""
+        self._allowed = guard.may(Scope.SIMULATE)
         self._progress = text()
         self._run = AskedButton("Run until within tolerance", self._question, lambda: self._start("run"))
         self._check = pn.widgets.Button(name="Check now", stylesheets=CONTROLS)
@@ -49,7 +54,7 @@ class Steering:
         """Look at what is going on."""
         running, started = is_being_run(self._study.folder), self._study.started
         busy = running or (started is not None and started.is_running)
-        self._run.button.disabled, self._check.disabled = busy, busy
+        self._run.button.disabled, self._check.disabled = (busy or not self._allowed,) * 2
         now = element("div", *self._said(running))
         if now != self._progress.object:
             self._progress.object = now
@@ -61,8 +66,8 @@ class Steering:
             parts.append(_progress(self._study))
         if started is not None and started.is_running:
             parts.append(paragraph(started.last_words or f"locum {started.command} starts …", class_="how"))
-        elif started is not None and started.fault:
-            parts.append(element("p", started.fault, class_="missing"))
+        elif fault := self._refusal or (started.fault if started is not None else ""):
+            parts.append(element("p", fault, class_="missing"))
         return parts
 
     def _question(self) -> str:
@@ -77,7 +82,12 @@ class Steering:
         return f"Run {self._study.name} on this machine now? ({budget}.)"
 
     def _start(self, command: Command) -> None:
-        self._study.started = start_command(command, self._study.path, self._study.folder)
+        self._refusal = ""
+        try:
+            self._guard.require(Scope.SIMULATE)
+            self._study.started = start_command(command, self._study.path, self._study.folder)
+        except LocumError as error:
+            self._refusal = str(error)
         self.refresh()
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import panel as pn
 
-from locum.dashboard.drawing import drawn
+from locum.dashboard.drawing import beside
 from locum.dashboard.error_map import ErrorMap
 from locum.dashboard.frame import heading, page, text
 from locum.dashboard.glance import verdict_title
+from locum.dashboard.guard import Guard
+from locum.dashboard.prefect_pages import runs_section
 from locum.dashboard.steering import Steering
 from locum.dashboard.versions import Versions
 from locum.dashboard.watched import Knowledge, WatchedStudy
@@ -32,9 +35,9 @@ REFRESH = 2000
 """Milliseconds between two looks at the study."""
 
 
-def study_page(study: WatchedStudy) -> pn.Template:
+def study_page(study: WatchedStudy, guard: Guard) -> pn.Template:
     """The page of a study."""
-    return page(study.name, heading("../", study.name), StudyView(study).parts())
+    return page(study.name, heading("../", study.name), StudyView(study, guard).parts())
 
 
 class StudyView:
@@ -42,14 +45,14 @@ class StudyView:
 
     Parameters
     ----------
-    study
-        What is shown.
+    study, guard
+        What is shown, and who may do what about it.
     """
 
-    def __init__(self, study: WatchedStudy) -> None:
+    def __init__(self, study: WatchedStudy, guard: Guard) -> None:
         self.study = study
         self.standing, self.convergence, self.rest = text(), text(), text()
-        self.steering, self.map, self.versions = Steering(study), ErrorMap(), Versions(study)
+        self.steering, self.map, self.versions = Steering(study, guard), ErrorMap(), Versions(study, guard)
         self._shown: object = "nothing yet"
 
     def parts(self) -> pn.Column:
@@ -64,29 +67,37 @@ class StudyView:
             self.map.parts(),
             self.rest,
             self.versions.parts(),
+            runs_section(self.study),
             sizing_mode="stretch_width",
             margin=0,
         )
 
-    async def refresh(self) -> None:
-        """Look at the study, and draw what has changed; drawing takes a second and keeps nobody waiting."""
+    def refresh(self) -> None:
+        """Look at the study, and draw what has changed."""
         try:
             self.steering.refresh()
             seen = self.study.seen()
-            if seen == self._shown:
-                return
-            self._shown = seen
-            known = await drawn(self.study.knowledge)
-            if known is None:
-                self.standing.object = _nothing_yet(self.study)
-                return
-            self.standing.object = standing(known)
-            self.versions.show(known)
-            self.convergence.object = await drawn(lambda: evidence.history(known.report))
-            await self.map.show(known)
-            self.rest.object = await drawn(lambda: _rest(known))
         except LocumError as error:
-            self.standing.object = section("verdict", "Cannot be read", "", missing(str(error)))
+            self._say(error)
+            return
+        if seen != self._shown:
+            self._shown = seen
+            beside(self.study.knowledge, self._show, self._say)
+
+    def _show(self, known: Knowledge | None) -> None:
+        if known is None:
+            self.standing.object = _nothing_yet(self.study)
+            return
+        self.standing.object = standing(known)
+        self.versions.show(known)
+        history = partial(known.once, "history", lambda: evidence.history(known.report))
+        beside(history, partial(setattr, self.convergence, "object"))
+        self.map.show(known)
+        rest = partial(known.once, "rest", lambda: _rest(known))
+        beside(rest, partial(setattr, self.rest, "object"), self._say)
+
+    def _say(self, error: LocumError) -> None:
+        self.standing.object = section("verdict", "Cannot be read", "", missing(str(error)))
 
 
 def _nothing_yet(study: WatchedStudy) -> Markup:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from locum.exceptions import StudyError
 from locum.execution.candidate import Candidate
@@ -18,6 +18,8 @@ from locum.execution.workspace import Workspace, open_workspace
 from locum.reports.content import Report
 from locum.reports.study_report import known_report
 from locum.study import load_study
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,13 @@ class Knowledge:
     report: Report
     document: Mapping[str, Any]
     checked: str | None
+    _made: dict[object, Any] = field(default_factory=dict, repr=False)
+
+    def once(self, name: object, make: Callable[[], Made]) -> Made:
+        """What ``make`` gives, made at the first time and kept as long as nothing new is known."""
+        if name not in self._made:
+            self._made[name] = make()
+        return cast(Made, self._made[name])
 
     @cached_property
     def sweep(self) -> Sweep | None:
@@ -75,6 +84,7 @@ class WatchedStudy:
         self.started: StartedCommand | None = None
         self._opened: tuple[int, Workspace] | None = None
         self._champion: Candidate | None = None
+        self._known: tuple[object, Knowledge] | None = None
         self._resources = ExitStack()
 
     def workspace(self) -> Workspace | None:
@@ -118,14 +128,15 @@ class WatchedStudy:
         return id(work), work.store.versions(), len(work.rounds()), champion, checked
 
     def knowledge(self) -> Knowledge | None:
-        """What is known now; None where nothing has been run yet."""
-        work = self.workspace()
+        """What is known now, kept until something new is; None where nothing has been run yet."""
+        work, seen = self.workspace(), self.seen()
         if work is None:
             return None
-        candidate = self.champion()
-        return Knowledge(
-            work, candidate, known_report(work, candidate), status_document(work), last_check(work)
-        )
+        if self._known is None or self._known[0] != seen:
+            candidate = self.champion()
+            report, document = known_report(work, candidate), status_document(work)
+            self._known = (seen, Knowledge(work, candidate, report, document, last_check(work)))
+        return self._known[1]
 
     def close(self) -> None:
         """Release what is open; the next look opens it again."""
