@@ -12,7 +12,7 @@ from prefect.deployments import run_deployment
 from locum.execution import checking
 from locum.execution.artifacts import publish_verdict
 from locum.execution.candidate import Candidate
-from locum.execution.status import check_document
+from locum.execution.status import check_document, keep_check
 from locum.execution.workspace import Workspace, open_workspace
 
 
@@ -27,7 +27,7 @@ def check_candidate(work: Workspace, candidate: Candidate, held_back: Collection
 def check(
     study: str, overrides: list[str] | None = None, adapt_with: str = "", quiet: bool = False
 ) -> dict[str, Any]:
-    """Check a study's champion. Nothing is written but the verdict on Prefect's page.
+    """Check a study's champion. Nothing is written but the verdict: in the catalogue and on Prefect's page.
 
     Parameters
     ----------
@@ -45,6 +45,7 @@ def check(
         champion = work.champion
         found = checking.sweep(work, champion.checked, champion.version.number)
         document = check_document(work, found, champion.version.number)
+        keep_check(work, document)
         publish_verdict(work, document)
     if adapt_with and document["verdict"] != "within tolerance":
         run_deployment(adapt_with, parameters={"study": study, "overrides": overrides}, timeout=0)

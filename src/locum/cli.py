@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from locum import __version__
+from locum.dashboard.commands import dashboard
 from locum.exceptions import LocumError, ParameterError
 from locum.service.commands import keys, serve
 
@@ -36,6 +37,7 @@ A study is one YAML file: the simulation, its parameters, the tolerance, the bud
   locum run study.yaml                     simulate, train, check, until within tolerance
   locum query study.yaml temperature=300   ask the surrogate, with its error figure
   locum report study.yaml                  one HTML page to defend the numbers with
+  locum dashboard study.yaml               watch and explore it in a browser
 
 Exit status: 0 done; 1 with --exit-code when over tolerance; 2 something is wrong with what was given.
 """,
@@ -192,6 +194,26 @@ def audit(
 
 
 @app.command()
+def simulate(
+    study: StudyPath,
+    parameters: Annotated[
+        list[str], typer.Argument(metavar="NAME=VALUE...", help="One parameter set.", show_default=False)
+    ],
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run the real simulation at chosen parameters, once and for all.
+
+    It becomes a sample of the study: it counts against the budget, and trains the next surrogate.
+    """
+    from locum.execution.answers import parse_assignments
+    from locum.execution.one_simulation import simulate_at
+
+    document = simulate_at(study, parse_assignments(parameters), quiet=quiet)
+    _emit(document, as_json, "print_simulation")
+
+
+@app.command()
 def query(
     study: StudyPath,
     parameters: Annotated[
@@ -319,6 +341,7 @@ def schema() -> None:
 
 app.command()(serve)
 app.add_typer(keys, name="keys")
+app.command()(dashboard)
 
 
 def main() -> None:

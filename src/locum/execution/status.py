@@ -5,15 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from locum.adaptivity import Decision, Verdict
+from locum.exceptions import StorageError
 from locum.execution.audit import AUDIT
 from locum.execution.checking import Sweep
 from locum.execution.workspace import Workspace
+from locum.snapshots import SnapshotStore
+from locum.snapshots.catalogue import now
 from locum.surrogates import FigureKind
 
+CHECK: Final = "check"  # document of the store: what the last check found
 _NO_FIGURE = {"kind": None, "output": None, "q50": None, "q95": None, "max": None}
 
 
@@ -103,6 +108,29 @@ def versions_document(work: Workspace) -> dict[str, Any]:
             }
         )
     return {"name": work.study.name, "champion": work.registry.champion, "versions": rows}
+
+
+def last_check(work: Workspace) -> str | None:
+    """When the error figure of the champion was last swept, ISO 8601 in UTC; None where it never was.
+
+    A version is swept as soon as it is made; later checks are kept by :func:`keep_check`.
+    """
+    champion = work.registry.champion
+    if champion is None:
+        return None
+    kept = work.store.document(CHECK) or {}
+    made = work.registry.version(champion).created
+    return max(made, kept["created"]) if kept.get("champion") == champion else made
+
+
+def keep_check(work: Workspace, document: Mapping[str, Any]) -> None:
+    """Keep what a check found, and when; a folder that cannot be written is left as it is."""
+    kept = {key: document[key] for key in ("champion", "verdict", "share_within_lower")} | {"created": now()}
+    study = work.study
+    with suppress(StorageError):
+        store = SnapshotStore.open(study.folder, study=study.name, catalogue_url=study.catalogue_url)
+        with closing(store):
+            store.save_document(CHECK, kept)
 
 
 def verify_document(work: Workspace) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def verdict(report: Report) -> Markup:
         "section",
         paragraph("Verdict", class_="kicker"),
         element("h2", f"{sign} {words}", id="verdict-title"),
-        paragraph(_verdict_sentence(report)),
+        paragraph(verdict_sentence(report)),
         paragraph(report.verdict.advice) if report.verdict.advice else "",
         element("dl", *_tiles(report), class_="tiles"),
         id="verdict",
@@ -65,7 +65,8 @@ def verdict(report: Report) -> Markup:
     )
 
 
-def _verdict_sentence(report: Report) -> str:
+def verdict_sentence(report: Report) -> str:
+    """What the verdict means, in numbers."""
     required = stated_percentage(report.verdict.share_required)
     if report.verdict.share_within is None:
         return (
@@ -80,7 +81,8 @@ def _verdict_sentence(report: Report) -> str:
     )
 
 
-def _tile(name: str, number: str, note: Content) -> Markup:
+def tile(name: str, number: str, note: Content) -> Markup:
+    """A number that is read at a glance."""
     return element(
         "div",
         element("dt", name),
@@ -93,7 +95,7 @@ def _tile(name: str, number: str, note: Content) -> Markup:
 def _tiles(report: Report) -> list[Markup]:
     share = report.verdict.share_within
     tiles = [
-        _tile(
+        tile(
             "Share within tolerance",
             "unknown" if share is None else percentage(share),
             f"required: {stated_percentage(report.verdict.share_required)}, "
@@ -107,11 +109,11 @@ def _tiles(report: Report) -> list[Markup]:
         failed = sum(entry.failed for entry in report.cost.simulations)
         allowed = "no limit" if report.budget is None else f"budget {count(report.budget)}"
         note = f"{count(failed)} failed; {allowed}"
-        tiles.append(_tile("Simulations", count(done), note))
+        tiles.append(tile("Simulations", count(done), note))
         if report.cost.speed_up is not None and report.cost.query_seconds is not None:
             query, simulation = duration(report.cost.query_seconds), duration(report.cost.simulation_seconds)
             tiles.append(
-                _tile(
+                tile(
                     "Speed-up of one query",
                     times_as_many(report.cost.speed_up),
                     f"{query} instead of {simulation}",
@@ -136,9 +138,7 @@ def _figure_tile(report: Report) -> list[Markup]:
     if output.tolerance is not None:
         note += f"; tolerance {tolerance_size(output.tolerance, relative=output.relative, unit=output.unit)}"
     return [
-        _tile(
-            "Error figure, 95 % quantile", error_size(q95, relative=output.relative, unit=output.unit), note
-        )
+        tile("Error figure, 95 % quantile", error_size(q95, relative=output.relative, unit=output.unit), note)
     ]
 
 
@@ -156,21 +156,21 @@ def _coverage_tiles(report: Report) -> list[Markup]:
         return _evidence_tile(report)
     claimed = stated_percentage(report.coverage)
     if report.calibration is None:
-        return [_tile("Coverage claimed", "none yet", f"{claimed} is asked; there is no calibration yet")]
+        return [tile("Coverage claimed", "none yet", f"{claimed} is asked; there is no calibration yet")]
     n = report.calibration.simulations
     span = expected_coverage(report.coverage, n)
     if span is None:
         return [
-            _tile("Coverage claimed", "none", f"{n} calibration simulations are too few to claim {claimed}")
+            tile("Coverage claimed", "none", f"{n} calibration simulations are too few to claim {claimed}")
         ]
     note = f"{n} calibration simulations: truly {percentage(span[0])} to {percentage(span[1])}"
-    tiles = [_tile("Coverage claimed", claimed, note)]
+    tiles = [tile("Coverage claimed", claimed, note)]
     if report.audit is None:
-        return [*tiles, _tile("Coverage observed", "unknown", "no audit yet")]
+        return [*tiles, tile("Coverage observed", "unknown", "no audit yet")]
     observed = [observed_coverage(report.audit, o) for o in report.outputs if o.name in report.audit.outputs]
     worst = min(observed, key=lambda entry: entry.share)
     note = f"lowest of all outputs ({worst.output}), in an audit of {worst.n} simulations"
-    return [*tiles, _tile("Coverage observed", percentage(worst.share), note)]
+    return [*tiles, tile("Coverage observed", percentage(worst.share), note)]
 
 
 def _evidence_tile(report: Report) -> list[Markup]:
@@ -181,7 +181,7 @@ def _evidence_tile(report: Report) -> list[Markup]:
     worst = min(seen, key=lambda entry: entry.share)
     kind = report.outputs[0].figure_kind
     note = f"independent simulations had an error below the {kind}, which rests on the equations alone"
-    return [_tile("Seen to hold", f"{worst.covered} of {worst.n}", note)]
+    return [tile("Seen to hold", f"{worst.covered} of {worst.n}", note)]
 
 
 def outputs(report: Report) -> Markup:
@@ -263,10 +263,13 @@ def cost(report: Report) -> Markup:
              ["sweeps, all rounds", "", "", duration(spent.sweep_seconds)]]  # fmt: skip
     done, failed = sum(e.done for e in spent.simulations), sum(e.failed for e in spent.simulations)
     total = ["total", count(done), count(failed), duration(spent.study_seconds)]
+    elapsed = (
+        f"; elapsed time over all its runs: {duration(spent.wall_seconds)}" if spent.wall_seconds else ""
+    )
     return section(
         "cost", "Cost", how,
         table(["spent on", "done", "failed", "core time"], rows, numbers=(1, 2, 3), footer=total,
-              caption=f"Cost of the study; elapsed time over all its runs: {duration(spent.wall_seconds)}."),
+              caption=f"Cost of the study{elapsed}."),
         _answer_cost(report, spent),
     )  # fmt: skip
 

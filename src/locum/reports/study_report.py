@@ -7,6 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -86,15 +87,34 @@ def write_study_report(work: Workspace, path: Path | None = None, found: Sweep |
 
 def study_report(work: Workspace, found: Sweep | None = None) -> content.Report:
     """Everything that the report shows; what does not exist yet is left out."""
-    study = work.study
-    rounds = work.rounds()
     candidate = work.champion if work.registry.champion is not None else None
+    report = known_report(work, candidate)
     if candidate is None:
-        found = None
-    elif found is None or found.version != candidate.version.number:
+        return report
+    if found is None or found.version != candidate.version.number:
         found = sweep(work, candidate.checked, candidate.version.number)
-    calibration = _held_out(work, candidate, "calibration", calibration_samples(work)) if candidate else None
-    audited = _audited(work, candidate) if candidate else []
+    calibration = _held_out(work, candidate, "calibration", calibration_samples(work))
+    audited = _audited(work, candidate)
+    return replace(
+        report,
+        calibration=calibration,
+        audit=_held_out(work, candidate, "audit", audited) if audited else None,
+        cases=_cases(work, candidate, calibration),
+        sweep=content.Sweep(found.values, found.figures, found.in_domain),
+        cost=with_queries(report.cost, candidate, found) if report.cost else None,
+        way=way_of(work, candidate),
+    )
+
+
+def known_report(work: Workspace, candidate: Candidate | None) -> content.Report:
+    """What the catalogue and the registry know: nothing is swept, no snapshot is read, no query is timed.
+
+    Parameters
+    ----------
+    candidate
+        The champion, if there is one.
+    """
+    study = work.study
     return content.Report(
         study=study.name,
         description=study.description,
@@ -108,15 +128,10 @@ def study_report(work: Workspace, found: Sweep | None = None) -> content.Report:
         coverage=study.accuracy.confidence,
         budget=study.budget.simulations,
         provenance=_provenance(work, candidate),
-        rounds=tuple(rounds),
+        rounds=tuple(work.rounds()),
         bases=_bases(candidate) if candidate else (),
-        calibration=calibration,
-        audit=_held_out(work, candidate, "audit", audited) if candidate and audited else None,
-        cases=_cases(work, candidate, calibration) if candidate and calibration else (),
-        sweep=content.Sweep(found.values, found.figures, found.in_domain) if found else None,
         samples=_samples(work),
-        cost=_cost(work, candidate, found) if candidate and found else None,
-        way=way_of(work, candidate) if candidate else None,
+        cost=_cost(work) if candidate else None,
         failures=_failures(work),
         retried=sum(len(attempts) > 1 for attempts in work.attempts.values()),
         versions=_versions(work),
@@ -268,11 +283,11 @@ def _samples(work: Workspace) -> content.Samples:
     )
 
 
-def _cost(work: Workspace, candidate: Candidate, found: Sweep) -> content.Cost:
+def _cost(work: Workspace) -> content.Cost:
     records = [record for record in work.samples() if record.outcome != "planned"]
     purposes = dict.fromkeys(record.purpose for record in records)
     seconds = [entry.seconds for entry in work.rounds()]
-    single, many = _query_seconds(candidate.checked, found.values[:QUERY_ROWS])
+    this_run = 0.0 if work.store.database.readonly else time.monotonic() - work.started
     return content.Cost(
         simulations=tuple(
             content.PurposeCost(
@@ -285,12 +300,16 @@ def _cost(work: Workspace, candidate: Candidate, found: Sweep) -> content.Cost:
         ),
         training_seconds=sum(entry.get("training", 0.0) for entry in seconds),
         sweep_seconds=sum(entry.get("sweep", 0.0) for entry in seconds),
-        wall_seconds=float(work.store.document("wall_seconds") or 0.0) + time.monotonic() - work.started,
+        wall_seconds=float(work.store.document("wall_seconds") or 0.0) + this_run,
         simulation_seconds=float(np.median([r.seconds for r in records if r.outcome == "done"])),
-        query_seconds=single,
-        query_rows=len(found.values[:QUERY_ROWS]),
-        query_rows_seconds=many,
     )
+
+
+def with_queries(cost: content.Cost, candidate: Candidate, found: Sweep) -> content.Cost:
+    """The same cost beside what measured queries cost."""
+    rows = found.values[:QUERY_ROWS]
+    single, many = _query_seconds(candidate.checked, rows)
+    return replace(cost, query_seconds=single, query_rows=len(rows), query_rows_seconds=many)
 
 
 def _query_seconds(checked: CheckedSurrogate, values: Array, repeats: int = 20) -> tuple[float, float]:

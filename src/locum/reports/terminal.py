@@ -107,6 +107,16 @@ def _expected(span: list[float], confidence: str) -> str:
     return f"is observed between {percentage(span[0])} and {percentage(span[1])} in {confidence} of audits"
 
 
+def print_simulation(document: Document, file: TextIO | None = None) -> None:
+    """What became of one real simulation."""
+    when = "now" if document["simulated"] else "before; it was not run again"
+    facts: list[tuple[str, RenderableType]] = [("outcome", f"{document['outcome']}, simulated {when}")]
+    if document["reason"]:
+        facts.append(("why", document["reason"]))
+    facts += [(name, with_unit(value, "", 6)) for name, value in document["quantities"].items()]
+    show(_facts(facts), file)
+
+
 def print_answer(document: Document, file: TextIO | None = None) -> None:
     """One answer: values with their error figures, and the verdict."""
     rows = []
