@@ -13,6 +13,8 @@ from locum.highfidelity import HasTimeStepping, HighFidelityModel
 from locum.study import Study
 from locum.surrogates import SurrogateKind
 
+BEST = "the best of interpolated, inferred and hybrid"
+
 
 @dataclass(frozen=True)
 class SurrogateChoice:
@@ -28,8 +30,7 @@ class SurrogateChoice:
     residual: bool = False
 
     def __str__(self) -> str:
-        kind = "the best of interpolated, inferred and hybrid" if self.kind == "best" else self.kind
-        return f"{kind}, {self.reason}"
+        return f"{BEST if self.kind == 'best' else self.kind}, {self.reason}"
 
 
 def foreseen(study: Study, model: HighFidelityModel) -> SurrogateChoice:
