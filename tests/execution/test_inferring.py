@@ -15,6 +15,7 @@ from locum.exceptions import FitError, StudyError
 from locum.execution.checking import check
 from locum.execution.choosing import choose_values
 from locum.execution.sampling import calibration_to_run, training_to_run
+from locum.execution.surrogate_choice import BEST
 from locum.execution.training import train
 from locum.execution.workspace import open_workspace
 from locum.reports.black_box import way_of
@@ -79,7 +80,7 @@ def test_the_best_is_taken_compared_and_shown_and_costs_no_simulation(trained) -
         assert manifest["comparison"]["chosen"] == surrogate.kind
         assert len(work.samples()) == 26
         way = way_of(work, candidate)
-        assert (way.kind, way.reason) == (surrogate.kind, "as methods.surrogate asks")
+        assert (way.kind, way.reason) == (surrogate.kind, f"{BEST}, as methods.surrogate asks")
         assert way.compared_on == 16
         kinds = {each.kind: each for each in way.compared}
         assert kinds[surrogate.kind].chosen and not kinds["interpolated"].chosen

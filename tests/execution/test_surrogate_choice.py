@@ -12,12 +12,11 @@ import yaml
 
 from locum.exceptions import ModelError, StudyError
 from locum.execution.sampling import first_draws
-from locum.execution.surrogate_choice import foreseen
+from locum.execution.surrogate_choice import BEST, foreseen
 from locum.execution.workspace import Workspace, open_workspace
 from locum.highfidelity import AdvectionDiffusion, HeatEquation, SelfHeating, ThermalBlock
 from locum.study import load_study
 
-BEST = "the best of interpolated, inferred and hybrid"
 BLOCKS = Path(__file__).with_name("blocks.py")
 STUDY = {
     "name": "block",

@@ -13,9 +13,11 @@ from locum.inference import Structure
 from locum.parameters import Parameter, ParameterSpace, sobol_design
 from locum.reduction import InnerProduct
 from locum.surrogates import (
+    Contender,
     Description,
     FieldData,
     InferredOptions,
+    InferredSurrogate,
     InterpolatedOptions,
     TrainingData,
     train_best,
@@ -57,6 +59,28 @@ def test_the_best_surrogate_is_taken(truth, kinds):
     (shown,) = [c for c in best.comparison.contenders if c.kind == best.comparison.chosen]
     assert np.sqrt(np.mean(errors**2)) < 3 * shown.root_mean_squares()["u"]
     json.dumps(best.comparison.to_dict(), allow_nan=False)
+
+
+def test_an_indicator_of_another_size_than_the_errors_stands_for_the_largest():
+    errors = {"u": np.array([1e-3, 2e-3])}
+    assert Contender("inferred", errors, swept={"u": 8e-3}).largest() == {"u": 2e-3}
+    assert Contender("inferred", errors, swept={"u": 8e-2}).largest() == {"u": 8e-2}
+    assert Contender("interpolated", errors, swept={"u": 8e-3}).largest() == {"u": 8e-3}
+    assert np.isnan(Contender("hybrid", errors, swept={"u": np.nan}).largest()["u"])
+
+
+def test_equations_that_part_where_no_simulation_is_are_not_taken(monkeypatch):
+    data = data_of(conductors)
+    wild = data.description.space.sample(1, np.random.default_rng(0))
+    spread = InferredSurrogate.field_indicator
+
+    def parting(self, field, values):
+        return spread(self, field, values) + 10.0 * np.isclose(values, wild).all(axis=1)
+
+    monkeypatch.setattr(InferredSurrogate, "field_indicator", parting)
+    best = train_best(data, InterpolatedOptions(), InferredOptions(correction="never"))
+    errors = {each.kind: each.root_mean_squares()["u"] for each in best.comparison.contenders}
+    assert errors["inferred"] < errors["interpolated"] and best.comparison.chosen == "interpolated"
 
 
 def test_a_structure_that_is_wrong_leaves_the_gaussian_processes():

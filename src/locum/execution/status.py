@@ -13,6 +13,7 @@ from locum.adaptivity import Decision, Verdict
 from locum.exceptions import StorageError
 from locum.execution.audit import AUDIT
 from locum.execution.checking import Sweep
+from locum.execution.surrogate_choice import BEST
 from locum.execution.workspace import Workspace
 from locum.snapshots import SnapshotStore
 from locum.snapshots.catalogue import now
@@ -187,7 +188,14 @@ def nothing_reused(work: Workspace) -> str:
 
 
 def _surrogate(work: Workspace) -> dict[str, str]:
-    return {"kind": work.choice.kind, "reason": work.choice.reason}
+    """Kind and reason; of the best of a black box the kind that answers, once there is one."""
+    choice, champion = work.choice, work.registry.champion
+    if choice.kind != "best":
+        return {"kind": choice.kind, "reason": choice.reason}
+    if champion is None:
+        return {"kind": BEST, "reason": choice.reason}
+    comparison = work.registry.version(champion).manifest.get("comparison") or {}
+    return {"kind": comparison.get("chosen", choice.kind), "reason": f"{BEST}, {choice.reason}"}
 
 
 def _verdict(verdict: Verdict) -> str:

@@ -20,6 +20,7 @@ from locum.study import Study
 from locum.surrogates import SurrogateKind
 
 _IN_TIME = "only of steady fields is there one: in time it takes all steps, as the simulation does"
+BEST = "the best of interpolated, inferred and hybrid"
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,7 @@ class SurrogateChoice:
     residual: bool = False
 
     def __str__(self) -> str:
-        kind = "the best of interpolated, inferred and hybrid" if self.kind == "best" else self.kind
-        return f"{kind}, {self.reason}"
+        return f"{BEST if self.kind == 'best' else self.kind}, {self.reason}"
 
 
 def foreseen(study: Study, model: HighFidelityModel) -> SurrogateChoice:

@@ -14,6 +14,7 @@ from locum.errors import measured_errors
 from locum.exceptions import FitError
 from locum.execution.candidate import Candidate
 from locum.execution.sampling import calibration_samples, training_samples
+from locum.execution.surrogate_choice import BEST
 from locum.execution.training import training_data, truth_of
 from locum.execution.workspace import Workspace
 from locum.reports.way import BlackBox, BlackBoxOutput, Compared, Way
@@ -31,9 +32,8 @@ def way_of(work: Workspace, candidate: Candidate) -> Way:
     else:
         comparison = candidate.version.manifest.get("comparison") or {}
         compared = _compared(comparison)
-        used = Way(
-            surrogate.kind, choice.reason, compared=compared, compared_on=comparison.get("simulations")
-        )
+        reason = f"{BEST}, {choice.reason}" if choice.kind == "best" else choice.reason
+        used = Way(surrogate.kind, reason, compared=compared, compared_on=comparison.get("simulations"))
     asked = {"best": ("interpolated", "inferred", "hybrid"), "hybrid": ("inferred", "hybrid")}
     if used.kind in asked.get(choice.kind, (choice.kind,)):
         return used

@@ -68,7 +68,7 @@ class Compared:
         Of the surrogate.
     errors, largest
         Field to the root mean square of relative errors at training simulations, each predicted without it,
-        and to the largest of them and of what is indicated anywhere; None where it is not a number, and no
+        and to the largest of them or of what is indicated anywhere; None where it is not a number, and no
         field where there is no such surrogate.
     remark
         How it was made, or why there is none.
@@ -129,10 +129,10 @@ def _comparison(way: Way) -> Markup:
         rows,
         numbers=tuple(range(1, 2 * len(fields) + 1)),
         caption=f"Relative errors of {count(way.compared_on or 0)} training simulations, each predicted "
-        "without it: their root mean square, and the largest of them and of what the raw indicator says "
-        "anywhere in the parameter space. By leave-one-out of the Gaussian processes, in folds of inferred "
-        "equations. These are taken where the first is clearly smaller and the second hardly larger. No "
-        "simulation was spent on the comparison.",
+        "without it: their root mean square, and the largest of them or, where that is of another size, of "
+        "what the raw indicator says anywhere in the parameter space. By leave-one-out of the Gaussian "
+        "processes, in folds of inferred equations. These are taken where the first is clearly smaller and "
+        "the second hardly larger. No simulation was spent on the comparison.",
     )
 
 

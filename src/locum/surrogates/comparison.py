@@ -5,8 +5,9 @@ and none of the calibration set is looked at: that would break the exchangeabili
 The comparison leans towards the Gaussian processes: theirs are leave-one-out errors with basis and
 hyper-parameters kept, those of inferred equations are K-fold errors with everything made anew. And it looks
 beyond the simulations: equations may be right at all of them and part wildly in a corner that none has
-seen. So every surrogate's raw indicator is swept over the parameter space, and equations whose largest error
-there may be above that of the Gaussian processes are not taken, however small it is in the mean.
+seen. So every surrogate's raw indicator is swept over the parameter space. Where that of equations is many
+times the largest of their errors, these stand for little, and it takes their place: equations whose largest
+is above that of the Gaussian processes are not taken, however small they are in the mean.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ MARGIN = 0.8  # what another's typical error must stay below, as a share of the 
 LARGEST = 1.25  # the same of the largest, which a single simulation decides
 _GROWTH, _HOPELESS_GROWTH = 1.25, 2.0  # of the simulations, until the kinds are compared again
 _HOPELESS = 2.0  # times the interpolated surrogate's typical error: will not soon be better
+_WILD = 5.0  # times the largest error of equations: an indicator that the errors do not prepare for
 _SWEPT = 500
 _SWEEP_SEED = 0
 FAILURES = (LocumError, ArithmeticError, ValueError, MemoryError)  # numpy's LinAlgError is a ValueError
@@ -72,10 +74,13 @@ class Contender:
         return {name: root_mean_square(errors) for name, errors in self.errors.items()}
 
     def largest(self) -> dict[str, float]:
-        """Of the errors and of what is indicated anywhere, by field."""
-        return {
-            name: float(np.max([*errors, self.swept.get(name, 0.0)])) for name, errors in self.errors.items()
-        }
+        """Of the errors or, of equations only where it is of another size, of what is indicated anywhere."""
+        found = {name: float(np.max(errors)) for name, errors in self.errors.items()}
+        bearable = 1.0 if self.kind == "interpolated" else _WILD
+        for name, swept in self.swept.items():
+            if not swept <= bearable * found[name]:
+                found[name] = swept
+        return found
 
 
 @dataclass(frozen=True, eq=False)
