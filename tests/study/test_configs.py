@@ -1,6 +1,7 @@
 """The shipped studies are what users copy: they validate here and in an editor."""
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -9,6 +10,7 @@ import yaml
 
 from locum.execution.surrogate_choice import foreseen
 from locum.study import build_model, load_study, study_schema
+from locum.study.reading import _parse
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 STUDIES = sorted(CONFIGS.glob("*.yaml"))
@@ -37,7 +39,8 @@ def test_the_studies_are_there():
 def test_shipped_studies_name_the_schema_and_satisfy_it(path):
     text = path.read_text()
     assert text.startswith("# yaml-language-server: $schema=study.schema.json\n")
-    jsonschema.Draft202012Validator(study_schema()).validate(yaml.safe_load(text))
+    as_json = json.loads(json.dumps(_parse(text, path.name)))  # as editors read it: YAML 1.2, keys are text
+    jsonschema.Draft202012Validator(study_schema()).validate(as_json)
 
 
 @shipped
@@ -106,3 +109,16 @@ def test_the_fin_conducts_what_it_loses():
     exact = 150.0 * fin["THICKNESS"] * m * 1e-3 * np.tanh(m * fin["LENGTH"])
     heat = fin["simulate"](fin["AIR"] + 1e-3, 20.0, 150.0, nodes=401)["heat"]
     assert heat == pytest.approx(exact, rel=1e-4)
+
+
+def test_what_the_page_on_programs_shows_can_be_written_in_a_study(tmp_path):
+    page = (CONFIGS.parent / "docs" / "programs.md").read_text()
+    shown = [_parse(block, "a block") for block in re.findall(r"^```yaml\n(.*?)^```$", page, re.M | re.S)]
+    assert {key for keys in shown for key in keys} >= {"command", "quantities", "success", "retries"}
+    for keys in shown:
+        study = _parse((CONFIGS / "heated_rod.yaml").read_text(), "heated_rod")
+        study["model"] |= keys
+        path = tmp_path / "study.yaml"
+        path.write_text(yaml.safe_dump(study))
+        load_study(path)
+        jsonschema.Draft202012Validator(study_schema()).validate(json.loads(json.dumps(study)))
