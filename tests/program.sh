@@ -1,7 +1,19 @@
-# A solver that does what it is told: the wave of wave.py, in sh and awk. input.sh says x, y, relaxation and does.
+# A solver that does what it is told: the wave of wave.py, in sh and awk. input.sh says x, y, relaxation and
+# what it does; WAVE_LOG where every run is written down; at its line KILL_AT the run of locum is killed, or,
+# where KILL says worker, the process that simulates.
+parent() { awk '{ print $4 }' "/proc/$1/stat"; }
 . ./input.sh
 [ "$1" = --version ] && { echo "wave 1.0"; exit 0; }
-[ -n "$WAVE_LOG" ] && echo "$x $y" >> "$WAVE_LOG"
+if [ -n "$WAVE_LOG" ]; then
+    echo "$x $y" >> "$WAVE_LOG"
+    if [ "$(wc -l < "$WAVE_LOG")" = "$KILL_AT" ]; then
+        echo "about to be killed"
+        victim=$(parent $PPID)
+        [ "$KILL" = worker ] || victim=$(parent "$victim")
+        kill -9 "$victim"
+        setsid sleep 600
+    fi
+fi
 if [ "$does" = everything ]; then
     set -- tidy tidy tidy tidy leftover refuse diverge stall hang die nothing half grow nan full again
     shift "$(awk -v x="$x" 'BEGIN { print int(16 * x) }')"
@@ -19,7 +31,6 @@ case $does in
     grow) nodes=22 ;;
     full) ulimit -f 8; head -c 100000 /dev/zero > large.bin || exit $? ;;
     again) [ "$relaxation" = 1.0 ] && echo "DIVERGED at step 1" ;;
-    touch) echo "$$" > running; sleep 1 ;;
 esac
 awk -v x="$x" -v y="$y" -v n="$nodes" -v does="$does" 'BEGIN {
     pi = atan2(0, -1)

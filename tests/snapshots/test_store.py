@@ -8,6 +8,7 @@ import xarray as xr
 
 from locum.exceptions import SimulationError, StorageError
 from locum.highfidelity import Mesh
+from locum.highfidelity.attempts import Attempt
 from locum.snapshots import Cost, SampleRecord, SnapshotStore, training_set_hash
 
 
@@ -245,3 +246,22 @@ def test_a_document_may_have_any_name_without_touching_the_study(store):
         assert store.document(name) == {"value": name}
     assert store.document("another") is None
     SnapshotStore.open(store.folder, study="plate", model="toy")
+
+
+def test_a_catalogue_without_attempts_gets_them_with_the_first(tmp_path):
+    """As one that was written before programs could be models."""
+    import sqlite3
+
+    store = SnapshotStore.open(tmp_path, study="s", model="m", create=True)
+    one, two = store.plan([{"x": 0.0}, {"x": 1.0}], model="m", version="1", purpose="design")
+    store.close()
+    with sqlite3.connect(tmp_path / "catalogue.db") as connection:
+        connection.execute("DROP TABLE attempts")
+    connection.close()
+    assert SnapshotStore.open(tmp_path, readonly=True).attempts() == {}
+    store = SnapshotStore.open(tmp_path)
+    store.fail(one, "raised", "no", Cost())
+    tried = (Attempt({"step": 1.0}, "diverged", "no", 2.0, "log", "folder"), Attempt({"step": 0.5}))
+    store.fail(two, "diverged", "no", Cost(attempts=tried))
+    assert store.attempts() == {two.identity: tried}
+    assert store.retry_failed([two]) == 1 and store.attempts() == {}

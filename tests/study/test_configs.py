@@ -29,6 +29,7 @@ def test_the_studies_are_there():
         "cooled_blade",
         "fin",
         "heat_equation",
+        "heated_rod",
         "openfoam_airfoil",
         "self_heating",
         "thermal_block",

@@ -165,6 +165,8 @@ def print_doctor(document: Document, file: TextIO | None = None) -> None:
     facts += _one_simulation(document)
     for problem in document["problems"]:
         facts.append(("problem", Text(problem, "red")))
+    if (document["simulation"] or {}).get("outcome") == "failed" and document["simulation"]["attempts"]:
+        facts.append(("it said", document["simulation"]["attempts"][-1]["log"]))
     facts.append(("verdict", Text("sound", "bold green") if not document["problems"] else "not sound"))
     show(_facts(facts), file)
 
@@ -183,8 +185,8 @@ def _one_simulation(document: Document) -> list[tuple[str, RenderableType]]:
         ("on disk", f"{data_size(snapshot['bytes_on_disk'])} a sample"),
         (
             "still to run",
-            f"{count(forecast['simulations'])} simulations ({which}), {count(forecast['workers'])} at a time "
-            f"with {count(forecast['cores_a_run'])} cores each",
+            f"{count(forecast['simulations'])} simulations ({which}), {count(forecast['workers'])} at a time"
+            + ("" if forecast["cores_a_run"] == 1 else f" with {count(forecast['cores_a_run'])} cores each"),
         ),
         ("that takes", f"about {duration(forecast['seconds'])} and {data_size(forecast['bytes'])}"),
     ]

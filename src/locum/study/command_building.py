@@ -74,7 +74,7 @@ def build_command_model(study: Study, section: CommandSection) -> CommandModel:
     scratch = study.folder if section.scratch is None else Path(os.path.abspath(folder / section.scratch))
     own = hashlib.sha256(str(study.folder).encode()).hexdigest()[:8]
     runs = "runs" if section.scratch is None else f"locum-{study.name}-{own}"
-    said = _said_version(section)
+    said = _said_version(section, templates.folder)
     return CommandModel(
         name=study.name,
         version=_version(section, templates, getattr(reader, "version", ""), said),
@@ -121,8 +121,8 @@ def _version(section: CommandSection, templates: Templates, reader: str, said: s
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def _said_version(section: CommandSection) -> str:
-    """What the program says when it is asked for its version."""
+def _said_version(section: CommandSection, folder: Path) -> str:
+    """What the program says when it is asked for its version, in the folder of its templates."""
     asked = section.version_command
     if asked is None:
         return ""
@@ -130,6 +130,7 @@ def _said_version(section: CommandSection) -> str:
     try:
         said = subprocess.run(
             words,
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -212,7 +212,8 @@ class CommandSection(ModelKeys):
     environment: dict[str, str] = {}
     """Environment variables, on top of those that locum was started with."""
     version_command: str | list[str] | None = Field(default=None, examples=["solver --version"])
-    """What it prints is part of the model's version: another version of the program simulates anew."""
+    """What it prints, in the folder of the templates, is part of the model's version: another version of the
+    program simulates anew."""
     version: str | None = None
     """Change it to simulate anew for a reason that no file shows."""
     settings: dict[str, float] = {}
@@ -230,7 +231,7 @@ class CommandSection(ModelKeys):
     retries: list[RetrySection] = []
     """What is tried again, after which failure; the first rule that fits and is not used up."""
     logs: list[str] = Field(default=[], examples=[["*.log"]])
-    """Files that are kept of failed runs, besides standard output and error; ** for all."""
+    """Files that are kept of failed runs, besides standard output and error; **/* for all."""
     keep: Literal["failed", "all"] = "failed"
     """Of which runs logs are kept, in the study's folder."""
     scratch: str | None = None
