@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from locum.queries import Scope
 from locum.service.answering import SMALL, WITHIN, Answers, Together, answer
-from locum.service.asked import PredictRequest, parameter_values, parsed, read_body
+from locum.service.asked import PredictRequest, check_units, parameter_values, parsed, read_body
 from locum.service.formats import Response, encoder, wanted_fields
 from locum.service.problems import Problem
 from locum.service.selection import Selection, select
@@ -35,6 +35,7 @@ async def predict(service: Service, name: str, request: Request) -> HttpResponse
     asked = parsed(_REQUEST, await read_body(request))
     served = service.study(name)
     together = await served.version(asked.version)
+    check_units(together.loaded.checked.space, asked.units)
     values = parameter_values(together.loaded.checked.space, asked.parameters, service.options.limits.rows)
     answers = await answered(service, together, values)
     response = await with_fields(service, served, asked, answers)
