@@ -17,7 +17,7 @@ import uvicorn
 from locum.service.application import create_app
 from locum.service.options import Options
 
-LIMIT = 60  # seconds, for a busy machine
+LIMIT = 300  # seconds, for a busy machine
 QUIET = Options(retrain=False, audit_share=0.0)
 HERE = {"x": 0.4, "y": 0.5}
 

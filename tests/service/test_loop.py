@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from locum.exceptions import LocumError
 from locum.queries import Audit, Outbox, Triggers
 from locum.service.relay import Relay
 
@@ -50,20 +52,26 @@ def test_queries_over_tolerance_are_simulated_and_the_new_version_is_served(
     assert predict(client, question).json()["verdict"] == ["within tolerance"]
 
 
-def test_what_waits_survives_a_server_of_prefect_that_is_down(
-    serve, predict, wait_for, monkeypatch, finished_study: Path
+def test_nothing_is_lost_while_prefect_is_down_and_one_retraining_is_asked_for(
+    serve, predict, prefect_server
 ) -> None:
     client = serve()
     served = client.service.studies["wave"]
     client.post("/v1/surrogates/wave:promote", json={"version": 1, "expected": 3})
-    over_tolerance(client, predict)
-    relay = Relay(served, EAGER, "http://127.0.0.1:9/api")
-    time.sleep(0.2)
-    from locum.exceptions import LocumError
-
+    question = over_tolerance(client, predict)
+    with ThreadPoolExecutor(8) as callers:
+        answers = list(callers.map(lambda _: predict(client, question).json()["answer"], range(200)))
+    time.sleep(EAGER.window)
     with pytest.raises(LocumError, match="does not take events"):
+        Relay(served, EAGER, "http://127.0.0.1:9/api").look()
+    assert served.outbox.retrainings() == []
+    relay = Relay(served, EAGER, prefect_server)
+    for _ in range(3):
         relay.look()
-    assert served.outbox.depth() >= 1 and served.outbox.retrainings() == []
+    assert "announced" in relay.why
+    (retraining,) = served.outbox.retrainings()
+    assert (retraining.version, retraining.attempts, retraining.started) == (1, 1, None)
+    assert {*answers} <= {each.answer for each in served.outbox.waiting()}
 
 
 def test_a_query_that_asks_for_it_is_simulated_once(serve, predict, wait_for, monkeypatch, tmp_path) -> None:

@@ -42,6 +42,10 @@ def test_an_answer_is_that_of_the_library(server: httpx.Client, local, predict) 
     assert answer["in_domain"] == [True, True, False] and answer["reasons"] == list(expected.domain_reasons)
 
 
+def test_units_may_be_told_to_be_safe(server: httpx.Client, predict) -> None:
+    assert predict(server, units={"x": "m"}).status_code == 200
+
+
 def test_rows_and_columns_are_the_same_question(server: httpx.Client, predict) -> None:
     rows = [dict(zip(POINTS, row, strict=True)) for row in zip(*POINTS.values(), strict=True)]
     columns, listed = predict(server, POINTS).json(), predict(server, rows).json()
@@ -111,6 +115,8 @@ def test_every_format_says_the_same(server: httpx.Client, tmp_path: Path, fields
         ({"parameters": HERE, "fields": ["height"], "times": [1.0]}, 422, "steady"),
         ({"parameters": HERE, "if_over_tolerance": "guess"}, 422, "if_over_tolerance"),
         ({"parameters": HERE, "surprise": 1}, 422, "surprise"),
+        ({"parameters": HERE, "units": {"x": "mm"}}, 422, "parameter 'x': expected m, got mm"),
+        ({"parameters": HERE, "units": {"z": "m"}}, 422, "'z' is unknown"),
         ({"parameters": HERE, "version": 99}, 404, "version 99 does not exist"),
         ({"parameters": {"x": 1.5, "y": 0.5}, "if_over_tolerance": "refuse"}, 409, "above 1 m"),
     ],

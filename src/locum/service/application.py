@@ -14,6 +14,7 @@ from starlette.routing import Route
 from locum import __version__
 from locum.queries import Scope
 from locum.service import inference_protocol
+from locum.service.body_limit import BodyLimit
 from locum.service.options import Options
 from locum.service.problems import answer_problems
 from locum.service.routes import PREDICT, health, prediction, router
@@ -57,6 +58,7 @@ def create_app(paths: Sequence[Path], options: Options | None = None) -> FastAPI
     app.include_router(router)
     app.include_router(inference_protocol.router)
     app.include_router(health)
+    app.add_middleware(BodyLimit, limit=options.limits.body)
     if options.hosts is not None:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(options.hosts), www_redirect=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, TypeVar
 
 import numpy as np
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from locum.arrays import Array
 from locum.exceptions import ParameterError
-from locum.parameters import ParameterSpace
+from locum.parameters import ParameterSpace, unknown_name
 from locum.service.problems import Problem, first_mistake
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -30,6 +31,8 @@ class PredictRequest(Asked):
 
     parameters: Columns | Rows
     """Name to number or to equally long lists of numbers, in the parameters' units; or a list of mappings."""
+    units: dict[str, str] = {}
+    """Units in which the parameters are given, to be safe: others than the study's are refused."""
     fields: list[str] = []
     """Fields whose values are wanted. Quantities of interest and all error figures always come."""
     nodes: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None
@@ -61,28 +64,19 @@ class RollbackRequest(Asked):
     """Number of the present champion."""
 
 
-async def read_body(request: Request, limit: int) -> bytes:
+async def read_body(request: Request) -> bytes:
     """The body of a request in JSON.
 
     Raises
     ------
     Problem
-        It is too large, or something else than JSON. A page of a foreign site cannot send JSON without
-        asking first, and the service never allows that.
+        It says that it is something else than JSON. A page of a foreign site cannot send JSON without asking
+        first, and the service never allows that.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise Problem(415, f"expected a body of application/json, got {media_type or 'none'}")
-    if int(request.headers.get("content-length", 0)) > limit:
-        raise Problem(413, f"the body is larger than {limit} bytes; ask for fewer parameter sets at a time")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise Problem(
-                413, f"the body is larger than {limit} bytes; ask for fewer parameter sets at a time"
-            )
-    return bytes(body)
+    return await request.body()
 
 
 def parsed(adapter: TypeAdapter[Body], body: bytes) -> Body:
@@ -126,6 +120,22 @@ def parameter_values(space: ParameterSpace, parameters: Columns | Rows, limit: i
     if not len(values):
         raise ParameterError("expected at least one parameter set, got empty lists")
     return values
+
+
+def check_units(space: ParameterSpace, units: Mapping[str, str]) -> None:
+    """Refuse parameters in other units than the study's; nothing is converted.
+
+    Raises
+    ------
+    ParameterError
+        Naming the first.
+    """
+    known = {parameter.name: parameter.unit for parameter in space.parameters}
+    for name, unit in units.items():
+        if name not in known:
+            raise ParameterError(unknown_name("parameter", name, known))
+        if unit != known[name]:
+            raise ParameterError(f"parameter {name!r}: expected {known[name] or 'no unit'}, got {unit}")
 
 
 def _refuse_beyond(rows: int, limit: int) -> None:

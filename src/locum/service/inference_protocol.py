@@ -179,14 +179,14 @@ async def infer(request: Request, service: TheService, name: str, version: int |
     started = time.perf_counter()
     service.guard.admit(request, Scope.PREDICT)
     limits = service.options.limits
-    asked = parsed(_REQUEST, await read_body(request, limits.body))
+    asked = parsed(_REQUEST, await read_body(request))
     served = service.study(name)
     together = await served.version(_number(version))
     values = input_values(together.loaded.checked.space, asked.inputs, limits.rows)
     answers = await answered(service, together, values)
     identity = uuid4().hex
     outputs = tensors_of(answers, None if asked.outputs is None else [each.name for each in asked.outputs])
-    await keep(service, served, identity, answers, started)
+    await keep(service, served, identity, answers, started, of_champion=version is None)
     document = {
         "model_name": name,
         "model_version": str(together.loaded.number),

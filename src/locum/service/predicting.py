@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from locum.queries import Scope
 from locum.service.answering import SMALL, WITHIN, Answers, Together, answer
-from locum.service.asked import PredictRequest, parameter_values, parsed, read_body
+from locum.service.asked import PredictRequest, check_units, parameter_values, parsed, read_body
 from locum.service.formats import Response, encoder, wanted_fields
 from locum.service.problems import Problem
 from locum.service.selection import Selection, select
@@ -32,19 +32,19 @@ async def predict(service: Service, name: str, request: Request) -> HttpResponse
     started = time.perf_counter()
     service.guard.admit(request, Scope.PREDICT)
     media_type, encode = encoder(request.headers.get("accept", ""))
-    asked = parsed(_REQUEST, await read_body(request, service.options.limits.body))
+    asked = parsed(_REQUEST, await read_body(request))
     served = service.study(name)
     together = await served.version(asked.version)
+    check_units(together.loaded.checked.space, asked.units)
     values = parameter_values(together.loaded.checked.space, asked.parameters, service.options.limits.rows)
     answers = await answered(service, together, values)
-    if asked.if_over_tolerance == "refuse" and any(answers.counts):
-        await keep(service, served, uuid4().hex, answers, started)
-        raise Problem(409, refusal(answers))
     response = await with_fields(service, served, asked, answers)
+    await keep(service, served, response.identity, answers, started, of_champion=asked.version is None)
+    if asked.if_over_tolerance == "refuse" and any(answers.counts):
+        raise Problem(409, refusal(answers))
     if asked.if_over_tolerance == "simulate":
         service.guard.admit(request, Scope.SIMULATE)
         response = replace(response, job=await simulated(service, served, answers))
-    await keep(service, served, response.identity, answers, started)
     content = await sent(service, response, encode)
     status = 202 if response.job else 200
     return HttpResponse(content, status, headers=headers(response), media_type=media_type)
@@ -72,9 +72,14 @@ async def with_fields(service: Service, served: Served, asked: PredictRequest, a
     return Response(uuid4().hex, served.name, answers, fields, selection, part)
 
 
-async def keep(service: Service, served: Served, identity: str, answers: Answers, started: float) -> None:
-    """Keep what has to be kept: in the outbox before the answer is given, in the log after."""
-    await served.recorder.exceed(identity, answers)
+async def keep(
+    service: Service, served: Served, identity: str, answers: Answers, started: float, *, of_champion: bool
+) -> None:
+    """Keep what has to be kept before the answer is given. What another version than the champion cannot
+    answer asks for nothing.
+    """
+    if of_champion:
+        await served.recorder.exceed(identity, answers)
     seconds = time.perf_counter() - started
     served.recorder.note(identity, answers, seconds)
     service.metrics.answered(served.name, answers, seconds)

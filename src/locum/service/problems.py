@@ -45,11 +45,8 @@ class Problem(Exception):
         self.status, self.detail, self.headers = status, detail, dict(headers or {})
 
 
-def problem_response(
-    request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None
-) -> Response:
-    """Problem details as a response, counted among what the service refuses."""
-    request.app.state.service.metrics.refused.labels(status).inc()
+def problem_response(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Problem details as a response."""
     document = ProblemDocument(title=HTTPStatus(status).phrase, status=status, detail=detail)
     return Response(json.dumps(document.model_dump()), status, headers, MEDIA_TYPE)
 
@@ -71,25 +68,31 @@ def first_mistake(errors: list[Any]) -> str:
 
 
 def answer_problems(app: FastAPI) -> None:
-    """Have every error of an application answered with problem details."""
+    """Have every error of an application answered with problem details, and counted."""
+
+    def told(
+        request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        request.app.state.service.metrics.refused.labels(status).inc()
+        return problem_response(status, detail, headers)
 
     @app.exception_handler(Problem)
     async def problem(request: Request, error: Problem) -> Response:
-        return problem_response(request, error.status, error.detail, error.headers)
+        return told(request, error.status, error.detail, error.headers)
 
     @app.exception_handler(LocumError)
     async def mistake(request: Request, error: LocumError) -> Response:
         found = problem_of(error)
-        return problem_response(request, found.status, found.detail, found.headers)
+        return told(request, found.status, found.detail, found.headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        return problem_response(request, 422, first_mistake(list(error.errors())))
+        return told(request, 422, first_mistake(list(error.errors())))
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
-        return problem_response(request, error.status_code, str(error.detail), error.headers)
+        return told(request, error.status_code, str(error.detail), error.headers)
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> Response:
-        return problem_response(request, 500, "something went wrong in the service; its log says what")
+        return told(request, 500, "something went wrong in the service; its log says what")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -81,6 +82,7 @@ class Recorder:
         self._outbox = GroupCommit(outbox.add)
         self._lines: deque[LoggedQuery] = deque(maxlen=_MOST_UNWRITTEN)
         self._chosen: deque[Audit] = deque(maxlen=_MOST_AUDITS)
+        self._flushing = threading.Lock()
         self.asked = time.time()
 
     async def exceed(self, identity: str, answers: Answers) -> None:
@@ -99,12 +101,12 @@ class Recorder:
             self._chosen.append(_audit(identity, self.asked, answers, row))
 
     def flush(self) -> None:
-        """Write down what is remembered; not for two threads at a time."""
-        lines = [self._lines.popleft() for _ in range(len(self._lines))]
-        self._log.write(lines)
-        chosen = [self._chosen.popleft() for _ in range(len(self._chosen))]
-        if chosen and self._audits.depth() < _MOST_AUDITS:
-            self._audits.add(chosen)
+        """Write down what is remembered."""
+        with self._flushing:
+            self._log.write([self._lines.popleft() for _ in range(len(self._lines))])
+            chosen = [self._chosen.popleft() for _ in range(len(self._chosen))]
+            if chosen and self._audits.depth() < _MOST_AUDITS:
+                self._audits.add(chosen)
 
 
 def exceedances(identity: str, asked: float, answers: Answers) -> list[Exceedance]:

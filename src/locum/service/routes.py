@@ -124,6 +124,7 @@ async def versions(service: TheService, name: str, _: Reader) -> told.VersionLis
                 for media_type in (NPY, ARROW, ZARR)
             },
         },
+        202: {"description": "The answer, and a job that simulates.", "model": told.AnswerDocument},
         **problems(404, 406, 409, 413, 415, 422, 503),
     },
     openapi_extra=body_of(PredictRequest),

@@ -74,6 +74,7 @@ class Service:
         self.relays: dict[str, Relay] = {}
         self.simulations: dict[str, Simulations] = {}
         self.studies: dict[str, Served] = {}
+        self._told: dict[str, str] = {}
         self._resources = ExitStack()
         try:
             for path in paths:
@@ -171,4 +172,8 @@ class Service:
             await asyncio.to_thread(work)
         except LocumError as error:
             self.metrics.failures.labels(what).inc()
-            print(f"locum serve: {what}: {error}", file=sys.stderr, flush=True)
+            if self._told.get(what) != str(error):  # once, however often it fails for the same reason
+                print(f"locum serve: {what}: {error}", file=sys.stderr, flush=True)
+            self._told[what] = str(error)
+        else:
+            self._told.pop(what, None)
