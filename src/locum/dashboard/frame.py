@@ -58,7 +58,7 @@ label,.bk-slider-title{color:var(--ink);font-size:.9rem}
 .bk-input:focus{border-color:var(--blue);box-shadow:none;outline:2px solid var(--blue)}
 .bk-btn,.bk-btn-group .bk-btn{background:var(--card)!important;color:var(--ink)!important;
   border:1px solid var(--muted)!important;border-radius:6px;font-size:.9rem;padding:6px 14px}
-a.bk-btn{line-height:24px}
+.bk-btn a{color:inherit;text-decoration:none}
 .bk-btn:hover{border-color:var(--ink)!important}
 .bk-btn.bk-active,.bk-btn-primary,.bk-btn-danger{background:var(--blue)!important;color:var(--card)!important;
   border-color:var(--blue)!important}
