@@ -34,7 +34,7 @@ _COMPONENT = """
   "DejaVu Sans",sans-serif}
 section{margin:10px 0}
 .pictures.one>figure{grid-template-columns:minmax(0,760px) minmax(0,1fr)}
-.pictures.two>figure:last-child:nth-child(odd){grid-column:auto;display:block}
+.pictures.two>figure:last-child:nth-child(odd):not(:first-child){grid-column:auto;display:block}
 .tiles{grid-template-columns:repeat(auto-fit,minmax(195px,1fr))}
 .said{border-left:6px solid var(--state);padding:2px 0 2px 16px}
 .said .words{font-size:1.35rem;font-weight:650;color:var(--state);margin:0}
