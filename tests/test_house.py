@@ -47,6 +47,9 @@ SCREEN_AND_CLUSTER = {
     "fastapi",
     "starlette",
     "uvicorn",
+    "panel",
+    "bokeh",
+    "tornado",
     "rich",
     "typer",
 }

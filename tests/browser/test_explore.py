@@ -35,7 +35,7 @@ def test_a_real_simulation_is_shown_beside_the_answer_and_never_runs_twice(visit
     page.get_by_role("button", name="Yes").locator("visible=true").click()
     expect(page.get_by_text("✓ Simulated")).to_be_visible(timeout=120_000)
     expect(page.locator("canvas")).to_have_count(3)
-    expect(page.get_by_text("Surrogate less simulation")).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile("^Difference, at most"))).to_be_visible()
     again = visit("studies/block/explore")
     expect(again.locator("canvas")).to_have_count(3)
     expect(again.get_by_role("button", name="Run the real simulation here")).to_be_disabled()

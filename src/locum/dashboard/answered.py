@@ -7,8 +7,8 @@ from typing import Any
 
 from locum.arrays import Array
 from locum.dashboard.frame import text
-from locum.errors import CheckedSurrogate
 from locum.execution.answers import answer_one
+from locum.execution.candidate import Candidate
 from locum.reports.html import Content, Markup, element, paragraph, table
 from locum.reports.wording import error_size, stated_percentage, tolerance_size, with_unit
 
@@ -23,18 +23,18 @@ class Answered:
 
     Parameters
     ----------
-    checked
+    candidate
         What answers.
     """
 
-    def __init__(self, checked: CheckedSurrogate) -> None:
-        self._checked = checked
+    def __init__(self, candidate: Candidate) -> None:
+        self._checked, self._version = candidate.checked, candidate.version.number
         self.verdict, self.numbers = text(), text()
 
     def show(self, values: Array, simulated: Mapping[str, float] | None = None) -> None:
         """Show the answer for parameters (1, p), beside a real simulation's quantities if there is one."""
         named = dict(zip(self._checked.space.names, values[0].tolist(), strict=True))
-        document = answer_one(self._checked, named, None)
+        document = answer_one(self._checked, named, None) | {"version": self._version}
         self.verdict.object = verdict(document)
         self.numbers.object = numbers(document, simulated)
 
@@ -75,7 +75,7 @@ def numbers(document: Mapping[str, Any], simulated: Mapping[str, float] | None) 
             {"within tolerance": "✓ below", "over tolerance": "! above"}.get(output["verdict"] or "", "–"),
         ]
         if simulated is not None:
-            row.append(with_unit(simulated[name], unit, 6) if name in simulated else "see below")
+            row.append(with_unit(simulated[name], unit, 6) if name in simulated else "see above")
         rows.append([*row])
     headers = ["output", "surrogate", "error figure", "tolerance", "figure is"]
     if simulated is not None:
@@ -85,11 +85,11 @@ def numbers(document: Mapping[str, Any], simulated: Mapping[str, float] | None) 
 
 def _claim(document: Mapping[str, Any]) -> str:
     """What an error figure is, said once for all of them."""
-    first = next(iter(document["outputs"].values()))
+    first, by = next(iter(document["outputs"].values())), f"Answered by version {document['version']}."
     if first["error_kind"] == "bound":
-        return "Error figures are bounds: no error of the discrete model can be larger."
+        return f"{by} Error figures are bounds: no error of the discrete model can be larger."
     if first["error_kind"] == "estimate":
-        return "Error figures are estimates from the model's equations."
+        return f"{by} Error figures are estimates from the model's equations."
     covers = first["coverage"]
     share = "most" if covers is None else stated_percentage(covers)
-    return f"Over many queries {share} of true errors lie below their error figure."
+    return f"{by} Over many queries {share} of true errors lie below their error figure."

@@ -32,7 +32,7 @@ def downloads(checked: CheckedSurrogate, sliders: Sliders, choice: FieldChoice) 
 
     buttons = [
         pn.widgets.FileDownload(
-            callback=callback, filename=f"{study}.{ending}", label=label, stylesheets=CONTROLS, height=38
+            callback=callback, filename=f"{study}.{ending}", label=label, stylesheets=CONTROLS
         )
         for callback, ending, label in ((netcdf, "nc", "Save as NetCDF"), (nodes, "csv", "Save as CSV"))
     ]

@@ -82,7 +82,10 @@ class ErrorMap:
         if known is None or found is None:
             return
         names = found.report.space.names
-        columns = list(dict.fromkeys(names.index(s.value) for s in self._selects if s.value)) or [0]
+        chosen = [names.index(select.value) for select in self._selects if select.value]
+        if len(names) > 1 and len(chosen) < len(self._selects):
+            return  # the second is about to be chosen
+        columns = list(dict.fromkeys(chosen)) or [0]
         if (found, columns) != self._drawn:
             self._drawn = (found, columns)
             drawn = partial(known.once, ("map", *columns), lambda: _section(found, columns))

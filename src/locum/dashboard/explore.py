@@ -17,6 +17,9 @@ from locum.execution.candidate import Candidate
 from locum.queries import Scope
 from locum.reports.html import missing, section
 
+REFRESH = 2000
+"""Milliseconds between two looks at which version answers."""
+
 _HOW = (
     "Move a slider: the surrogate answers while you do. What it answers is only as good as its error figure "
     "says; the real simulation tells."
@@ -49,18 +52,20 @@ class Explorer:
     """
 
     def __init__(self, study: WatchedStudy, candidate: Candidate, guard: Guard) -> None:
-        checked = candidate.checked
-        self.checked = checked
+        self.study, self.candidate = study, candidate
+        self.checked = checked = candidate.checked
+        self.news = text(visible=False)
         self.sliders = Sliders(checked.space, self.ask)
         self.choice = FieldChoice(checked.description, self.draw)
         self.pictures = FieldPictures(checked, self.choice)
-        self.answered = Answered(checked)
+        self.answered = Answered(candidate)
         self.simulated: Simulated | None = None
         self.real = RealSimulation(study, self.sliders, guard, self.found)
         self.ask()
 
     def parts(self) -> pn.Row:
         """Sliders to the left, the picture and the numbers to the right of them."""
+        pn.state.add_periodic_callback(self.look, period=REFRESH)
         left = pn.Column(
             card(text(section("ask", "Parameters", _HOW, class_="plain")), self.sliders.parts),
             card(self.real.parts()),
@@ -69,6 +74,7 @@ class Explorer:
             margin=0,
         )
         right = pn.Column(
+            self.news,
             card(self.answered.verdict),
             card(self.choice.parts(), self.pictures.parts()),
             card(self.answered.numbers),
@@ -76,6 +82,14 @@ class Explorer:
             margin=(0, 0, 0, 16),
         )
         return pn.Row(left, right, sizing_mode="stretch_width", margin=0)
+
+    def look(self) -> None:
+        """Say so when another version answers by now."""
+        work = self.study.workspace()
+        champion = None if work is None else work.registry.champion
+        if champion not in (None, self.candidate.version.number):
+            self.news.object = missing(f"Version {champion} answers by now: load the page again to ask it.")
+            self.news.visible = True
 
     def ask(self) -> None:
         """Answer for the parameters as they are now."""

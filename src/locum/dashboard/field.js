@@ -146,9 +146,11 @@ function surface(model, holder, at) {
   for (const which of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T]) gl.texParameteri(gl.TEXTURE_2D, which, gl.CLAMP_TO_EDGE)
   gl.enable(gl.DEPTH_TEST)
   gl.depthFunc(gl.LEQUAL)
+  gl.enable(gl.BLEND)
+  gl.blendFuncSeparate(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA, gl.ONE, gl.ONE)
 
   const home = () => mesh.dimension === 2 ? { around: 0, tilt: 0, zoom: 1, shift: [0, 0] }
-    : { around: 0.6, tilt: -1.1, zoom: 1, shift: [0, 0] }
+    : { around: 0.6, tilt: -1.1, zoom: 1.3, shift: [0, 0] }
   let camera = home()
   let frame = floats(model.frame)
   let matrix = null
@@ -174,7 +176,7 @@ function surface(model, holder, at) {
     if (faces.length) {
       gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, triangles)
       gl.drawElements(gl.TRIANGLES, faces.length, gl.UNSIGNED_INT, 0)
-      gl.uniform4f(uniform("plain"), ...colour(holder, "--ink"), 1)
+      gl.uniform4f(uniform("plain"), ...colour(holder, "--ink"), mesh.dimension === 3 ? 0.3 : 1)
       gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, edges)
       gl.drawElements(gl.LINES, outline.length, gl.UNSIGNED_INT, 0)
     } else gl.drawArrays(gl.POINTS, 0, nodes.length / 3)
@@ -301,7 +303,8 @@ export function render({ model, el }) {
     if (!drawn.show) return
     drawn.show()
     const [low, high] = floats(model.frame)
-    if (low !== undefined) ends.replaceChildren(...[0, 0.25, 0.5, 0.75, 1].map((share) => {
+    const shares = holder.clientWidth < 420 ? [0, 0.5, 1] : [0, 0.25, 0.5, 0.75, 1]
+    if (low !== undefined) ends.replaceChildren(...shares.map((share) => {
       const end = document.createElement("span")
       end.textContent = written(low + share * (high - low)) + (share === 1 && model.unit ? ` ${model.unit}` : "")
       return end

@@ -19,6 +19,10 @@ from locum.surrogates import Description
 
 LENGTH = "length"
 _AXES = ("x", "y", "z")
+_DIFFERENCE = (
+    "Difference: surrogate less real simulation. A field's error figure is about the whole field, over all "
+    "times, in the norm that the study's report names; at a single node the difference may be larger."
+)
 _SEEN = 24
 """Answers whose fields set the ends of the colours."""
 _SEEN_BYTES = 64 * 2**20
@@ -115,7 +119,7 @@ class FieldChoice:
         many = field is not None and "component" in field.dimensions and field.shape[-1] > 1
         self._component.visible = many
         if many and field is not None:
-            self._component.options = [LENGTH, *_AXES[: field.shape[-1]]]
+            self._component.param.update(options=[LENGTH, *_AXES[: field.shape[-1]]], value=LENGTH)
 
     def _tell(self) -> None:
         self._say_moment()
@@ -155,10 +159,11 @@ class FieldPictures:
         self._views: list[FieldView] = []
         self._titles = [text() for _ in range(3)]
         self._row = pn.Row(sizing_mode="stretch_width", margin=0)
+        self._note = text(element("p", _DIFFERENCE, class_="how"), visible=False)
 
-    def parts(self) -> pn.Row:
+    def parts(self) -> pn.Column:
         """What stands on the page."""
-        return self._row
+        return pn.Column(self._row, self._note, sizing_mode="stretch_width", margin=0)
 
     def ask(self, values: Array) -> None:
         """Answer for parameters (1, p) from now on."""
@@ -167,6 +172,7 @@ class FieldPictures:
     def compare(self, simulated: Mapping[str, Array] | None) -> None:
         """Show the fields of a real simulation beside the answer, or no longer."""
         self._simulated = simulated
+        self._note.visible = simulated is not None
 
     def draw(self) -> None:
         """Draw what is chosen."""
@@ -187,7 +193,7 @@ class FieldPictures:
         titles = (
             "Surrogate",
             "Real simulation",
-            f"Surrogate less simulation: at most {with_unit(largest, field.unit)}",
+            f"Difference, at most {with_unit(largest, field.unit)}",
         )
         for title, words in zip(self._titles, titles, strict=True):
             title.object = element("h3", words)

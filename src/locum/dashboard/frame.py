@@ -34,7 +34,7 @@ _COMPONENT = """
   "DejaVu Sans",sans-serif}
 section{margin:10px 0}
 .pictures.one>figure{grid-template-columns:minmax(0,760px) minmax(0,1fr)}
-.pictures.two>figure:last-child:nth-child(odd){grid-column:auto;display:block}
+.pictures.two>figure:last-child:nth-child(odd):not(:first-child){grid-column:auto;display:block}
 .tiles{grid-template-columns:repeat(auto-fit,minmax(195px,1fr))}
 .said{border-left:6px solid var(--state);padding:2px 0 2px 16px}
 .said .words{font-size:1.35rem;font-weight:650;color:var(--state);margin:0}
@@ -58,7 +58,7 @@ label,.bk-slider-title{color:var(--ink);font-size:.9rem}
 .bk-input:focus{border-color:var(--blue);box-shadow:none;outline:2px solid var(--blue)}
 .bk-btn,.bk-btn-group .bk-btn{background:var(--card)!important;color:var(--ink)!important;
   border:1px solid var(--muted)!important;border-radius:6px;font-size:.9rem;padding:6px 14px}
-a.bk-btn{line-height:24px}
+.bk-btn a{color:inherit;text-decoration:none}
 .bk-btn:hover{border-color:var(--ink)!important}
 .bk-btn.bk-active,.bk-btn-primary,.bk-btn-danger{background:var(--blue)!important;color:var(--card)!important;
   border-color:var(--blue)!important}

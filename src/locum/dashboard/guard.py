@@ -164,6 +164,15 @@ class _Login(RequestHandler):
         self.redirect("./")
 
 
+class _ToLogin(RequestHandler):
+    def get(self) -> None:
+        self.redirect("/login")
+
+
+LOGIN_FROM_BELOW = (r"/studies/(?:.*/)?login", _ToLogin)
+"""Panel sends whoever has to log in to ``login`` beside the page that was asked for."""
+
+
 class _Logout(RequestHandler):
     def get(self) -> None:
         self.clear_cookie(_USER)

@@ -15,7 +15,7 @@ from locum.exceptions import LocumError
 from locum.execution.prefect_runs import PrefectRun, next_check
 from locum.execution.status import last_check, status_document
 from locum.reports.html import Content, Markup, code, element, join, paragraph, section, table
-from locum.reports.wording import date
+from locum.reports.wording import NO_BREAK, date
 from locum.snapshots.housekeeping import is_being_run
 
 REFRESH = 3000
@@ -75,7 +75,7 @@ def _row(study: WatchedStudy, to_come: str) -> list[Content]:
         problem = paragraph(str(error), class_="small")
         return [join([named, problem]), verdict_badge("cannot be read"), *[""] * 5]
     running = "● a run is going on" if is_being_run(study.folder) else ""
-    champion = "none yet" if document["champion"] is None else f"version {document['champion']}"
+    champion = "none yet" if document["champion"] is None else f"version{NO_BREAK}{document['champion']}"
     return [
         named,
         join([verdict_badge(document["verdict"]), element("div", running, class_="small")]),

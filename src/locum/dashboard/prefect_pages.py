@@ -19,6 +19,7 @@ REFRESH = 20_000
 """Milliseconds between two looks at the server."""
 
 _HOW = "What the Prefect server knows of this study; each name leads to its page there."
+_ORDER = "Those to come, then the newest."
 _ASKING = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prefect")  # a server may let one wait
 
 
@@ -56,4 +57,6 @@ def _section(runs: Sequence[PrefectRun] | None) -> Markup:
         [element("a", run.flow, href=run.url, target="_blank", rel="noopener"), run.state, date(run.moment)]
         for run in runs
     ]
-    return section("prefect", title, _HOW, table(["flow", "state", "began, or will (UTC)"], rows, caption=""))
+    return section(
+        "prefect", title, _HOW, table(["flow", "state", "began, or will (UTC)"], rows, caption=_ORDER)
+    )

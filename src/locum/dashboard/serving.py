@@ -15,7 +15,7 @@ import panel as pn
 from panel.io.server import get_server
 
 from locum.dashboard.explore import explore_page
-from locum.dashboard.guard import Guard, KeyLogin
+from locum.dashboard.guard import LOGIN_FROM_BELOW, Guard, KeyLogin
 from locum.dashboard.overview import overview
 from locum.dashboard.queries_page import queries_page
 from locum.dashboard.study_page import study_page
@@ -72,6 +72,7 @@ def serve(
             "auth_provider": KeyLogin(guard),
             "cookie_secret": secrets.token_urlsafe(32),
             "websocket_origin": ["*"],
+            "extra_patterns": [LOGIN_FROM_BELOW],
         }
     try:
         server = get_server(pages(studies, guard), port=port, address=host, title="locum", **options)

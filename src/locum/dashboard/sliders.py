@@ -66,19 +66,6 @@ class Sliders:
         """Parameter values, shape (1, p), in the user's units."""
         return self._values[None].copy()
 
-    def choose(self, values: Array) -> None:
-        """Move to parameter values (p,)."""
-        self._quiet = True
-        try:
-            self._values = values.copy()
-            for box, slider, value, place in zip(
-                self._boxes, self._sliders, values, self.space.warp(values), strict=True
-            ):
-                box.value, slider.value = _rounded(value), float(np.clip(place, 0, 1))
-        finally:
-            self._quiet = False
-        self._moved()
-
     def _slid(self, column: int) -> None:
         place = self.space.warp(self._values)
         place[column] = self._sliders[column].value

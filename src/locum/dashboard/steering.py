@@ -15,6 +15,7 @@ from locum.queries import Scope
 from locum.reports.html import Content, Markup, element, paragraph, section
 from locum.reports.wording import count
 from locum.snapshots.housekeeping import is_being_run
+from locum.study import load_study
 
 _HOW = (
     "A run simulates where the error figure is largest and trains anew, until the study is within tolerance "
@@ -71,15 +72,13 @@ class Steering:
         return parts
 
     def _question(self) -> str:
-        work = self._study.workspace()
-        budget = "its budget is not limited" if work is None else ""
-        if work is not None:
-            counted = simulation_counts(work)
-            spent = counted["done"] + counted["failed"]
-            limit = counted["budget"]
-            left = "without a limit" if limit is None else f"{count(max(limit - spent, 0))} are left"
-            budget = f"{count(spent)} simulations are spent, {left}"
-        return f"Run {self._study.name} on this machine now? ({budget}.)"
+        work, limit = self._study.workspace(), load_study(self._study.path).budget.simulations
+        counted = {"done": 0, "failed": 0} if work is None else simulation_counts(work)
+        spent = counted["done"] + counted["failed"]
+        left = "there is no limit" if limit is None else f"{count(max(limit - spent, 0))} are left"
+        return (
+            f"Run {self._study.name} on this machine now? {count(spent)} simulations are spent, and {left}."
+        )
 
     def _start(self, command: Command) -> None:
         self._refusal = ""
