@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import scipy.sparse as sp
+from scipy.sparse.linalg import spsolve
 
 from locum.highfidelity import ThermalBlock
 
@@ -55,3 +57,31 @@ class Restless(Assembled):
             return mixed @ matrix, mixed @ load
 
         self.operators = operators
+
+
+class Cooling(ThermalBlock):
+    """The conductivity of its first block is lower than the parameter says, and may be negative."""
+
+    def affine_coefficients(self, parameters):
+        theta, phi = super().affine_coefficients(parameters)
+        return theta - 0.9 * np.eye(1, theta.shape[1]), phi
+
+    def coefficient_expressions(self):
+        theta, phi = super().coefficient_expressions()
+        return (f"{theta[0]} - 0.9", *theta[1:]), phi
+
+    def operators(self, parameters):
+        theta, phi = self.affine_coefficients(self.parameters.matrix(parameters))
+        matrices, loads = self.affine_operators()
+        return sum(factor * part for factor, part in zip(theta[0], matrices, strict=True)), phi[0] @ np.stack(
+            loads
+        )
+
+    def simulate(self, parameters):
+        dataset = super().simulate(parameters)
+        matrix, load = self.operators(parameters)
+        state = spsolve(sp.csc_matrix(matrix), load)
+        field = np.zeros(dataset["temperature"].shape)
+        field[self.free_nodes()] = state
+        means = {name: ((), row @ state) for name, row in self.output_functionals().items()}
+        return dataset.assign(temperature=dataset["temperature"].copy(data=field), **means)

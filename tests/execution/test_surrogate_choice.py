@@ -134,6 +134,12 @@ def test_auto_does_not_wait_for_equations_longer_than_for_simulations(
     assert settle(path, "budget.simulations=50").startswith("projected, because model assembled hands over")
 
 
+def test_equations_that_are_not_known_as_stable_are_interpolated(block_study, settle) -> None:
+    lack = "hands over equations whose stability constant is not known to be positive, as at ["
+    choice = settle(block_study("Cooling"), residual=False)
+    assert choice.startswith(f"interpolated, because model thermal_block {lack}")
+
+
 def test_what_was_settled_stays_so(block_study, settle) -> None:
     path = block_study("Hottest")
     with open_workspace(path, quiet=True) as work:

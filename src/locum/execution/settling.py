@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
+import numpy as np
+
 from locum.exceptions import FitError, ModelError
 from locum.execution.affordability import too_dear
 from locum.execution.projecting import lacking_outputs
@@ -112,7 +114,12 @@ def _unreachable(work: Workspace, records: list[SampleRecord]) -> str | None:
     except (FitError, ModelError) as error:
         return f"hands over equations that cannot be projected ({error})"
     described, field = surrogate.description, work.problem.field
-    figure = float(surrogate.field_indicator(field, work.values(records)).max())
+    values = work.values(records)
+    constants = surrogate.model.stability(values, surrogate.model.coefficients(values)[0])
+    if not (constants > 0).all():
+        where = np.array2string(values[constants.argmin()], precision=3)
+        return f"hands over equations whose stability constant is not known to be positive, as at {where}"
+    figure = float(surrogate.field_indicator(field, values).max())
     tolerance = work.study.tolerances(described.fields, described.quantities)[field].value
     if figure <= tolerance:
         return None
