@@ -15,7 +15,8 @@ ONES = np.ones(4)
 
 
 def sampled(block, count):
-    return Sampled(block.values[:count], np.ones((count, 1)), block.coordinates[:count], block.held_out)
+    ones = np.ones((len(block.held_out), 1))
+    return Sampled(block.values[:count], np.ones((count, 1)), block.coordinates[:count], block.held_out, ones)
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +51,9 @@ def test_a_model_that_is_nearly_singular_between_the_samples_is_refused(block):
     operators = InferredOperators(np.stack([np.eye(2), -np.diag([1.0, 0.1])]), np.ones((1, 2)))
     theta = np.stack([np.ones(4), np.array([0.1, 0.2, 1.8, 1.9])], axis=1)
     sweep = np.stack([np.ones(101), np.linspace(0.1, 1.9, 101)], axis=1)
-    data = Sampled(theta, np.ones((4, 1)), np.ones((4, 2)), sweep)
+    data = Sampled(theta, np.ones((4, 1)), np.ones((4, 2)), sweep, np.ones((len(sweep), 1)))
     assert "near to singular" in unsafe(operators, data, Gauge(np.array([1.0, 0.0])))
-    narrow = Sampled(theta, np.ones((4, 1)), np.ones((4, 2)), sweep[:20])
+    narrow = Sampled(theta, np.ones((4, 1)), np.ones((4, 2)), sweep[:20], np.ones((20, 1)))
     assert unsafe(operators, narrow, Gauge(np.array([1.0, 0.0]))) is None
 
 
@@ -63,6 +64,8 @@ def test_where_no_fit_is_safe_the_reason_is_given():
     theta = np.stack([np.ones(20), -values], axis=1)
     operators = InferredOperators(np.stack([np.eye(2), np.diag([1.0, 0.2])]), np.ones((1, 2)))
     sweep = np.stack([np.ones(401), -np.linspace(0.0, 2.0, 401)], axis=1)
-    data = Sampled(theta, np.ones((20, 1)), operators.solve(theta, np.ones((20, 1))), sweep)
+    data = Sampled(
+        theta, np.ones((20, 1)), operators.solve(theta, np.ones((20, 1))), sweep, np.ones((len(sweep), 1))
+    )
     with pytest.raises(FitError, match=r"no safe fit of this structure.*near to singular"):
         select(data, [Gauge(np.array([1.0, 0.0]))])

@@ -3,7 +3,8 @@
 The residual of the least squares says little of the fields: a model may fit its equations and be nearly
 singular between the samples. So every choice is made by the errors of fields that did not train, and the
 chosen model is swept over the parameter space: one whose matrix comes near to singular where no simulation
-has shown that it does is refused, and the next best is taken.
+has shown that it does is refused, and the next best is taken. One whose folds part somewhere by many times
+its largest error is passed over for the next best that is tamer, where there is one.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ SAFE_SHARE = 0.02  # smallest singular value in the sweep over that at the train
 _HOPELESS = 1.5  # times the error of the best gauge: larger ranks are not tried with this one
 _PATIENCE = (4, 2)  # ranks without progress after which no larger one is tried: of few simulations, of many
 _MOST_REFUSED = 8  # unsafe fits after which the search ends
+_TAME = 5.0  # times the largest K-fold error: by so much may folds part where no simulation is
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,14 +47,15 @@ class Sampled:
         Coefficients (N, Q) and (N, P).
     coordinates
         Of the snapshots in a basis wide enough for all, shape (N, r).
-    sweep
-        Coefficients theta at points of the whole parameter space, shape (s, Q).
+    sweep, sweep_loads
+        Coefficients theta and phi at points of the whole parameter space, shapes (s, Q) and (s, P).
     """
 
     theta: Array
     phi: Array
     coordinates: Array
     sweep: Array
+    sweep_loads: Array
 
     def reduced(self, rows: AnyArray, basis: Array) -> AffineData:
         """Some of the simulations in a reduced basis (n, r)."""
@@ -140,18 +143,38 @@ def select(
     choices = sorted((each for each in choices if np.isfinite(each.score)), key=lambda each: each.score)
     basis = principal_vectors(sampled.coordinates)
     refused: list[str] = []
+    wild: Selected | None = None
     everything = np.arange(len(sampled.coordinates))
     for choice in choices[:_MOST_REFUSED]:
         data = sampled.reduced(everything, basis[: choice.rank])
         (operators,) = fit_operators(data, choice.gauge, [choice.strength])
         reason = unsafe(operators, sampled, choice.gauge)
         if reason is None:
-            return Selected(choice, basis[: choice.rank], operators, tuple(refused))
+            found = Selected(choice, basis[: choice.rank], operators, tuple(refused))
+            if parting(found, sampled) <= _TAME * choice.errors.max():
+                return found
+            wild = wild or found
+            reason = "its folds part wildly between the simulations"
         refused.append(f"rank {choice.rank}, strength {choice.strength:g}: {reason}")
+    if wild is not None:
+        return wild
     why = refused[0] if refused else "no fit predicts finite fields"
     raise FitError(
         f"operator inference: no safe fit of this structure ({why}); add simulations, or declare another"
     )
+
+
+def parting(found: Selected, sampled: Sampled) -> float:
+    """Largest relative distance in the sweep of the folds' fields to the fit, root mean square over folds."""
+    centre = found.operators.solve(sampled.sweep, sampled.sweep_loads) @ found.basis
+    squares = np.zeros(len(centre))
+    folds = found.choice.folds
+    for basis, operators in folds:
+        apart = operators.solve(sampled.sweep, sampled.sweep_loads) @ basis - centre
+        squares += np.einsum("sr,sr->s", apart, apart)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        largest = float(np.max(np.sqrt(squares / len(folds)) / np.linalg.norm(centre, axis=1)))
+    return largest if np.isfinite(largest) else np.inf
 
 
 def unsafe(operators: InferredOperators, sampled: Sampled, gauge: Gauge) -> str | None:

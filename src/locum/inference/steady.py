@@ -208,7 +208,7 @@ def infer_steady(
     coefficients = structure.coefficients(space)
     theta, phi = coefficients(values)
     swept = space.sample(_SWEPT, np.random.default_rng(_SWEEP_SEED))
-    sampled = Sampled(theta, phi, coordinates, coefficients(swept)[0])
+    sampled = Sampled(theta, phi, coordinates, *coefficients(swept))
     selected = select(sampled, gauges_of(structure, space), goal=goal)
     folds = tuple(
         _seen_from(selected.basis, basis, operators)

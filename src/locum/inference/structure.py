@@ -144,7 +144,7 @@ class Judge:
         gauge = Gauge(centre_of(structure, self._space))
         if not np.isfinite(gauge.weights).all() or not gauge.weights.any():
             return float("inf")
-        sampled = Sampled(theta, phi, self._coordinates, theta)
+        sampled = Sampled(theta, phi, self._coordinates, theta, phi)
         tried = evaluated(sampled, gauge, self._folds, self._rank, _STRENGTHS)
         return min(choice.score for choice in tried)
 
