@@ -102,6 +102,13 @@ def test_every_failure_has_its_class(fails, does: str, failure: str, reason: str
     assert len(attempts) == (2 if does == "diverge" else 1)
 
 
+def test_a_signal_counts_before_what_the_files_say(fails) -> None:
+    assert (
+        fails(does="die", model={"success": [{"file": "stdout.txt", "contains": "residual"}]})[0] == "killed"
+    )
+    assert fails(does="refuse", model={"success": [{"file": "stdout.txt", "contains": "step"}]})[0] == "error"
+
+
 def test_a_failed_run_keeps_its_logs_and_their_last_lines(fails, tmp_path: Path) -> None:
     _, _, attempts = fails(does="stall", model={"logs": ["*.csv"]})
     kept = tmp_path / "study" / "logs" / "runs" / "sample" / "1"

@@ -28,7 +28,7 @@ from locum.highfidelity.command.folders import RunFolders
 from locum.highfidelity.command.program import Ended, run_program
 from locum.highfidelity.command.quantities import Quantity
 from locum.highfidelity.command.retries import Retry
-from locum.highfidelity.command.success import Condition
+from locum.highfidelity.command.success import Condition, ExitStatus
 from locum.highfidelity.command.templates import Templates, Text
 from locum.highfidelity.command.trial import CommandTrial
 from locum.highfidelity.plain_snapshot import plain_snapshot
@@ -252,6 +252,9 @@ class CommandModel:
 
     def finished(self, finished: Finished, parameters: Mapping[str, float]) -> xr.Dataset:
         """The snapshot of a program that has ended, once it is certain that it succeeded."""
+        if finished.status < 0:  # a signal ended it, whatever its files say
+            statuses = [each for each in self.success if isinstance(each, ExitStatus)]
+            (statuses or [ExitStatus()])[0].check(finished)
         for condition in self.success:
             condition.check(finished)
         snapshot = finished.snapshot
