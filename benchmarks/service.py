@@ -152,7 +152,10 @@ def load(study: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         name: {key: float(np.mean([turn[key] for turn in each])) for key in each[0]}
         for name, each in turns.items()
     }
-    return found | {"ratio": found["predict"]["per_second"] / found["empty endpoint"]["per_second"]}
+    return found | {
+        "seconds": arguments.seconds,
+        "ratio": found["predict"]["per_second"] / found["empty endpoint"]["per_second"],
+    }
 
 
 def rows(study: Path, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -280,16 +283,51 @@ def finished_study(folder: Path) -> Path:
     return path
 
 
+def rows_of(found: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """What was measured, the figure, and its limit."""
+    if "load" in found:
+        part = found["load"]
+        empty, asked = part["empty endpoint"], part["predict"]
+        yield (
+            "predict over an empty endpoint, 64 clients: requests a second",
+            f"{part['ratio']:.2f}",
+            ">= 0.5",
+        )
+        yield "empty endpoint: processor time a request", f"{empty['cpu_us']:.0f} µs", ""
+        yield "predict: processor time a request", f"{asked['cpu_us']:.0f} µs", ""
+        yield "predict: median, 99 % quantile", f"{asked['p50_ms']:.0f} ms, {asked['p99_ms']:.0f} ms", ""
+        yield "predict: requests that failed", f"{asked['failed']:.0f}", "0"
+    if "rows" in found:
+        part = found["rows"]
+        yield "100,000 parameter sets in one request: processor time", f"{part['cpu_seconds']:.2f} s", "2 s"
+        yield "the same on the clock, client and network included", f"{part['seconds']:.2f} s", ""
+    if "memory" in found:
+        part = found["memory"]
+        figure = f"{part['first_tenth_mb']:.0f} MB, {part['last_mb']:.0f} MB"
+        yield f"memory after a tenth, and after all, of {part['requests']:,} requests", figure, "flat"
+    if "exceedances" in found:
+        part = found["exceedances"]
+        yield f"{part['requests']:,} exceedances without a Prefect server: lost", str(part["lost"]), "0"
+    if "promotions" in found:
+        part = found["promotions"]
+        moved = f"{part['moves']:,} promotions and rollbacks under 16 readers"
+        yield f"{moved}: mixed of {part['answers']:,} answers", str(part["mixed"]), "0"
+        yield f"{moved}: answers that failed", str(part["not_200"]), "0"
+        yield f"{moved}: stale ones refused", str(part["stale_refused"]), str(part["moves"] // 2)
+    if "fuzz" in found:
+        part = found["fuzz"]
+        yield f"generated requests ({part['answered']}): exit status", str(part["exit_status"]), "0"
+
+
 def report(found: dict[str, Any]) -> str:
-    lines = [
-        "# Query service",
-        "",
-        "`python benchmarks/service.py` (what was asked of each is in its head)",
-        "",
-    ]
-    for name, values in found.items():
-        lines += [f"## {name}", "", "```json", json.dumps(values, indent=2), "```", ""]
-    return "\n".join(lines)
+    lines = ["| what | figure | limit |", "|---|---|---|"]
+    lines += [f"| {what} | {figure} | {limit} |" for what, figure, limit in rows_of(found)]
+    head = (
+        f"# Query service\n\n`python benchmarks/service.py` on {os.cpu_count()} shared cores, client and service\n"
+        "on the same machine. Where it was busy with other work, times on the clock are larger than they need\n"
+        "be: compare ratios and processor times.\n\n"
+    )
+    return head + "\n".join(lines) + "\n"
 
 
 def main() -> None:
