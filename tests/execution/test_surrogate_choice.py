@@ -70,7 +70,7 @@ def test_a_limit_of_the_basis_is_no_wish_of_a_projected_surrogate(block_study, s
     with pytest.raises(StudyError, match=r"methods\.reduction\.max_rank: .* cannot be held to 5; leave"):
         foreseen(study, ThermalBlock(2, 4))
     interpolated = load_study(block_study(), ["methods.reduction.max_rank=5"])
-    assert foreseen(interpolated, SelfHeating(cells=8)).kind == "interpolated"
+    assert foreseen(interpolated, SelfHeating(cells=8)).kind == "best"
 
 
 def test_what_a_model_lacks_is_a_reason_for_auto_and_a_refusal_else(block_study) -> None:
@@ -125,7 +125,7 @@ def test_auto_does_not_wait_for_equations_longer_than_for_simulations(
 ) -> None:
     path = block_study("Assembled")
     monkeypatch.setattr("locum.execution.affordability.PATIENCE", 0.0)
-    told = r"interpolated, because model assembled needs up to 2324 assembled systems, about \d+ s, where 0 s"
+    told = rf"{BEST}, because model assembled needs up to 2324 assembled systems, about \d+ s, where 0 s"
     assert re.match(told, settle(path, residual=False))
     with open_workspace(path, ["methods.surrogate=interpolated"], quiet=True) as work:
         assert not work.choice.residual and "needs up to 2324 assembled systems" in work.choice.reason
@@ -137,7 +137,7 @@ def test_auto_does_not_wait_for_equations_longer_than_for_simulations(
 def test_equations_that_are_not_known_as_stable_are_interpolated(block_study, settle) -> None:
     lack = "hands over equations whose stability constant is not known to be positive, as at ["
     choice = settle(block_study("Cooling"), residual=False)
-    assert choice.startswith(f"interpolated, because model thermal_block {lack}")
+    assert choice.startswith(f"{BEST}, because model thermal_block {lack}")
 
 
 def test_what_was_settled_stays_so(block_study, settle) -> None:

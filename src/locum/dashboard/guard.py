@@ -152,9 +152,11 @@ class _Login(RequestHandler):
     find: Any
 
     def get(self) -> None:
+        """The form that asks for a key."""
         self.finish(_form())
 
     def post(self) -> None:
+        """Remember a key that is known here."""
         key = self.find(self.get_body_argument("key", "").strip())
         if key is None:
             self.set_status(401)
@@ -166,6 +168,7 @@ class _Login(RequestHandler):
 
 class _ToLogin(RequestHandler):
     def get(self) -> None:
+        """Go to the one form."""
         self.redirect("/login")
 
 
@@ -175,6 +178,7 @@ LOGIN_FROM_BELOW = (r"/studies/(?:.*/)?login", _ToLogin)
 
 class _Logout(RequestHandler):
     def get(self) -> None:
+        """Forget the key, and ask for one."""
         self.clear_cookie(_USER)
         self.redirect("./login")
 
