@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from locum.exceptions import ModelError, SimulationError
+from locum.highfidelity.command import RunFolders
 from locum.study import build_model, load_study
 
 POINT = {"x": 0.25, "y": 0.5}
@@ -98,6 +100,13 @@ def test_every_failure_has_its_class(fails, does: str, failure: str, reason: str
     found, said, attempts = fails(does=does)
     assert (found, reason in said) == (failure, True), said
     assert len(attempts) == (2 if does == "diverge" else 1)
+
+
+def test_a_signal_counts_before_what_the_files_say(fails) -> None:
+    assert (
+        fails(does="die", model={"success": [{"file": "stdout.txt", "contains": "residual"}]})[0] == "killed"
+    )
+    assert fails(does="refuse", model={"success": [{"file": "stdout.txt", "contains": "step"}]})[0] == "error"
 
 
 def test_a_failed_run_keeps_its_logs_and_their_last_lines(fails, tmp_path: Path) -> None:
@@ -261,3 +270,18 @@ def test_the_environment_and_the_launcher_reach_the_program(model) -> None:
     }
     snapshot = model(model=given).simulate(POINT)
     assert [float(snapshot[name]) for name in ("half", "cores", "both")] == [0.125, 1.0, 0.375]
+
+
+def test_folders_come_and_go_at_the_same_time(tmp_path: Path) -> None:
+    """The last one out removes the common folder, which another one may be about to enter."""
+    folders = RunFolders(tmp_path / "runs", tmp_path / "kept")
+
+    def come_and_go(sample: int) -> None:
+        for number in range(300):
+            folder = folders.fresh(f"{sample}", number)
+            assert folders.left(f"{sample}") == [(number, folder)]
+            folders.remove(folder)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(come_and_go, range(4)))
+    assert not (tmp_path / "runs").exists()

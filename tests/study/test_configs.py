@@ -1,6 +1,7 @@
 """The shipped studies are what users copy: they validate here and in an editor."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -114,3 +115,16 @@ def test_the_fin_conducts_what_it_loses():
     exact = 150.0 * fin["THICKNESS"] * m * 1e-3 * np.tanh(m * fin["LENGTH"])
     heat = fin["simulate"](fin["AIR"] + 1e-3, 20.0, 150.0, nodes=401)["heat"]
     assert heat == pytest.approx(exact, rel=1e-4)
+
+
+def test_what_the_page_on_programs_shows_can_be_written_in_a_study(tmp_path):
+    page = (CONFIGS.parent / "docs" / "programs.md").read_text()
+    shown = [_parse(block, "a block") for block in re.findall(r"^```yaml\n(.*?)^```$", page, re.M | re.S)]
+    assert {key for keys in shown for key in keys} >= {"command", "quantities", "success", "retries"}
+    for keys in shown:
+        study = _parse((CONFIGS / "heated_rod.yaml").read_text(), "heated_rod")
+        study["model"] |= keys
+        path = tmp_path / "study.yaml"
+        path.write_text(yaml.safe_dump(study))
+        load_study(path)
+        jsonschema.Draft202012Validator(study_schema()).validate(json.loads(json.dumps(study)))

@@ -32,8 +32,10 @@ class RunFolders:
 
         Its name is new: what a killed run has left may still be at work in the old one.
         """
-        self.scratch.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=f"{sample}-{number}-", dir=self.scratch))
+        while True:
+            self.scratch.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):  # another process that was the last in there has removed it
+                return Path(tempfile.mkdtemp(prefix=f"{sample}-{number}-", dir=self.scratch))
 
     def place(self, sample: str, number: int) -> Path:
         """Where files of an attempt are kept."""
