@@ -323,8 +323,8 @@ def report(found: dict[str, Any]) -> str:
     lines = ["| what | figure | limit |", "|---|---|---|"]
     lines += [f"| {what} | {figure} | {limit} |" for what, figure, limit in rows_of(found)]
     head = (
-        f"# Query service\n\n`python benchmarks/service.py` on {os.cpu_count()} shared cores, client and service "
-        "together.\nWhere they were busy with other work, times on the clock are larger than they need be: "
+        f"# Query service\n\n`python benchmarks/service.py` on {os.cpu_count()} shared cores, with its clients."
+        "\nWhere they were busy with other work, times on the clock are larger than they need be: "
         "compare\nratios and processor times.\n\n"
     )
     return head + "\n".join(lines) + "\n"
