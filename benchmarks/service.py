@@ -323,9 +323,10 @@ def report(found: dict[str, Any]) -> str:
     lines = ["| what | figure | limit |", "|---|---|---|"]
     lines += [f"| {what} | {figure} | {limit} |" for what, figure, limit in rows_of(found)]
     head = (
-        f"# Query service\n\n`python benchmarks/service.py` on {os.cpu_count()} shared cores, client and service\n"
-        "on the same machine. Where it was busy with other work, times on the clock are larger than they need\n"
-        "be: compare ratios and processor times.\n\n"
+        "# Query service\n\n"
+        f"`python benchmarks/service.py` on {os.cpu_count()} shared cores, with its clients.\n"
+        "Where they were busy with other work, times on the clock are larger than they need be: compare\n"
+        "ratios and processor times.\n\n"
     )
     return head + "\n".join(lines) + "\n"
 

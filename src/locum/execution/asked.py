@@ -31,11 +31,15 @@ def asked_for(work: Workspace) -> Iterator[Array]:
     ndarray
         Parameter values inside the ranges, each once, shape (a, p).
     """
-    outbox = Outbox(work.store.database)
-    seen, champion = outbox.newest(), work.registry.champion
-    if champion is None or not outbox.depth():
+    champion = work.registry.champion
+    if champion is None:
         yield np.empty((0, work.space.dimension))
         return
+    outbox = Outbox(work.store.database)
+    if not outbox.depth():
+        yield np.empty((0, work.space.dimension))
+        return
+    seen = outbox.newest()
     training_set = work.registry.version(champion).training_set_hash
     outbox.started(champion, training_set)
     asked = _distinct(work, outbox)
