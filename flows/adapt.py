@@ -14,7 +14,8 @@ from prefect import flow
 from prefect.futures import PrefectFuture
 
 from locum.execution.artifacts import publish_convergence, publish_report, publish_verdict
-from locum.execution.choosing import choose_values, decide, exhausted
+from locum.execution.asked import asked_for
+from locum.execution.choosing import choose_next, decide, exhausted
 from locum.execution.environment import import_in_background
 from locum.execution.pipeline import Pipeline
 from locum.execution.sampling import calibration_to_run, is_enough, retry_failures, training_to_run
@@ -35,7 +36,7 @@ def adapt(
     """Keep a study within its tolerance.
 
     Killed at any moment and run again, it goes on from the last finished sample. On a finished study it
-    simulates nothing.
+    simulates nothing, unless queries wait that had no answer within tolerance: it simulates where they asked.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ def adapt(
     dict
         What was done, the decision that ended it, the study's status, and the path of the report.
     """
-    with open_workspace(study, overrides or (), quiet=quiet) as work:
+    with open_workspace(study, overrides or (), quiet=quiet) as work, asked_for(work) as asked:
         before = simulation_counts(work)
         if retry_failed:
             retry_failures(work)
@@ -63,8 +64,8 @@ def adapt(
             promote_candidate(work, candidate)
             publish_convergence(work)
             decision = decide(work)
-            while decision.goes_on and pipeline.has_room:
-                chosen = choose_values(work, candidate, found, pipeline.held_back)
+            while pipeline.has_room:
+                chosen = choose_next(work, candidate, found, decision, asked, pipeline.held_back)
                 batch = start_batch(work, pipeline.append(chosen))
                 if batch is None:
                     break

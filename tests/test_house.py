@@ -57,8 +57,6 @@ UNSAFE_IMPORTS = {"pickle", "cloudpickle", "dill", "shelve", "marshal", "joblib"
 UNSAFE_CALLS = {"torch.load", "yaml.unsafe_load", "yaml.full_load", "yaml.load_all", "eval", "exec"}
 # The one place that runs a user's code, because the study asks for it by name.
 RUNS_MODELS = "locum.highfidelity.python_model"
-# Bounded for the sake of another dependency, never imported here.
-ONLY_BOUNDED = {"fastapi"}
 
 
 def room(name: str) -> str:
@@ -230,7 +228,7 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
     imported = imported_distributions(list(MODULES.values()))
     undeclared = {name: place for name, place in imported.items() if name not in declared()}
     assert not undeclared
-    assert declared() - set(imported) == ONLY_BOUNDED
+    assert not declared() - set(imported)
 
 
 def test_tests_and_benchmarks_use_only_what_is_declared() -> None:

@@ -41,4 +41,8 @@ def __getattr__(name: str) -> Any:
         from locum.study import Study
 
         return Study
+    if name == "Client":
+        from locum.service.client import Client
+
+        return Client
     raise AttributeError(f"module 'locum' has no attribute {name!r}")

@@ -19,6 +19,7 @@ import typer
 from locum import __version__
 from locum.dashboard.commands import dashboard
 from locum.exceptions import LocumError, ParameterError
+from locum.service.commands import keys, serve
 
 app = typer.Typer(
     name="locum",
@@ -321,6 +322,8 @@ def schema() -> None:
 
 
 app.command()(dashboard)
+app.command()(serve)
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:

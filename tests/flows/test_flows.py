@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -132,3 +135,29 @@ def test_a_check_over_tolerance_starts_the_loop_and_one_within_does_not(
     (run,) = started()
     assert run.state.is_scheduled()
     assert run.parameters == {"study": str(finished_study), "overrides": overrides}
+
+
+def test_an_event_of_the_query_service_starts_the_loop_of_its_study(
+    client, deployed, prefect_server, finished_study
+) -> None:
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
+
+    from locum.service.relay import EXCEEDED, send_event
+
+    study = str(finished_study)
+    event = {
+        "id": str(uuid4()),
+        "occurred": datetime.now(UTC).isoformat(),
+        "event": EXCEEDED,
+        "resource": {"prefect.resource.id": "locum.surrogate.wave", "prefect.resource.name": "wave"},
+        "related": [],
+        "payload": {"study": study, "version": 3, "training_set": "hash", "exceedances": 2},
+    }
+    send_event(prefect_server, event)
+    mine = DeploymentFilter(name=DeploymentFilterName(any_=["adapt"]))
+    deadline = time.monotonic() + 120
+    while not [
+        run for run in client.read_flow_runs(deployment_filter=mine) if run.parameters["study"] == study
+    ]:
+        assert time.monotonic() < deadline, "the automation has started nothing"
+        time.sleep(0.5)

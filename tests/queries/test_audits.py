@@ -20,6 +20,9 @@ def test_audits_are_done_in_the_order_in_which_they_were_asked(database: Databas
     assert audits.waiting(1) == [] and audits.depth() == 0
     (done,) = audits.done(1)
     assert (done.answer, done.errors) == ("a", {"top": 0.05})
+    audits.add([Audit("c", 3.0, 1, {"x": 0.7}, {"top": 0.1}), Audit("d", 3.0, 2, {"x": 0.7}, {"top": 0.1})])
+    audits.forget_others(2)
+    assert audits.waiting(1) == [] and [each.answer for each in audits.waiting(2)] == ["d"]
 
 
 def test_a_claim_that_does_not_hold_is_refuted_and_one_that_holds_is_not() -> None:

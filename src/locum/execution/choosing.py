@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from locum.adaptivity import Decision, Outcome, batch_size, choose_batch, relati
 from locum.adaptivity import decide as decide_on
 from locum.adaptivity.greedy import next_parameters, relative_figure
 from locum.arrays import Array
+from locum.errors.checked import Verdict
+from locum.execution.asked import not_simulated
 from locum.execution.candidate import Candidate
 from locum.execution.checking import Sweep
 from locum.execution.sampling import training_samples
@@ -31,13 +34,54 @@ def decide(work: Workspace) -> Decision:
     )
 
 
-def choose_values(
-    work: Workspace, candidate: Candidate, found: Sweep, held_back: Collection[str] = ()
+def choose_next(
+    work: Workspace,
+    candidate: Candidate,
+    found: Sweep,
+    decision: Decision,
+    asked: Array,
+    held_back: Collection[str] = (),
 ) -> Array:
-    """Choose the next batch among the points of the sweep; outputs without a tolerance have no say.
+    """Choose the next batch: where somebody got no answer within tolerance, else where it helps most.
 
     Parameters
     ----------
+    decision
+        Whether the loop goes on. Where it ends for another reason than time or money, what was asked is
+        simulated all the same.
+    asked
+        Parameter values that queries wait for, shape (a, p).
+    held_back
+        Identities of samples that did not train the candidate because they still ran.
+
+    Returns
+    -------
+    ndarray
+        Parameter values (n, p); none where nothing is to be simulated.
+    """
+    if decision.outcome in (Outcome.BUDGET_SPENT, Outcome.TIME_SPENT):
+        return np.empty((0, work.space.dimension))
+    wanted = not_simulated(work, asked)
+    prediction = candidate.checked.predict(wanted)
+    over = prediction.verdict != Verdict.WITHIN.value
+    if over.any():
+        figures = {name: prediction.figure(name)[over] for name in candidate.checked.description.outputs}
+        there = replace(found, values=wanted[over], figures=figures, in_domain=prediction.in_domain[over])
+        return choose_values(work, candidate, there, held_back)
+    if not decision.goes_on:
+        return np.empty((0, work.space.dimension))
+    return choose_values(work, candidate, found, held_back)
+
+
+def choose_values(
+    work: Workspace, candidate: Candidate, found: Sweep, held_back: Collection[str] = ()
+) -> Array:
+    """Choose the next batch among points; outputs without a tolerance have no say.
+
+    Parameters
+    ----------
+    found
+        The points and their error figures.
     held_back
         Identities of samples that did not train the candidate because they still ran.
 

@@ -12,6 +12,8 @@ from locum.execution.workspace import Workspace
 from locum.parameters import sobol_design
 from locum.snapshots import SampleRecord
 
+_RELEASED = "released audits"  # document of the store: audits that train
+
 
 def first_samples(work: Workspace) -> list[SampleRecord]:
     """Plan what comes before the loop, and return what of the whole plan has no outcome yet.
@@ -71,15 +73,29 @@ def calibration_samples(work: Workspace) -> list[SampleRecord]:
 def training_samples(work: Workspace, held_back: Collection[str] = ()) -> list[SampleRecord]:
     """Simulations that train: all that are done inside the space, but for calibration and audits.
 
+    Audits that refuted a claim train from then on: see :func:`release`.
+
     Parameters
     ----------
     held_back
         Identities of samples that do not train yet.
     """
     held_out = {*_calibration_draws(work, 2 * work.numbers.calibration), *held_back}
-    done = [r for r in work.samples(outcome="done") if r.purpose != "audit" and r.identity not in held_out]
+    released = set(work.store.document(_RELEASED) or ())
+    done = [
+        record
+        for record in work.samples(outcome="done")
+        if (record.purpose != "audit" or record.identity in released) and record.identity not in held_out
+    ]
     inside = work.space.inside(work.values(done))
     return [record for record, keep in zip(done, inside, strict=True) if keep]
+
+
+def release(work: Workspace, identities: Collection[str]) -> None:
+    """Let audits train from now on: the claim that they refuted is gone, and what they know is not."""
+    known = set(work.store.document(_RELEASED) or ())
+    if not known.issuperset(identities):
+        work.store.save_document(_RELEASED, sorted(known.union(identities)))
 
 
 def simulate(work: Workspace, records: Sequence[SampleRecord]) -> None:

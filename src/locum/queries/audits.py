@@ -123,6 +123,13 @@ class Audits:
         with self._database.writing() as connection:
             connection.execute(update(audits).where(audits.c.id == audit.id).values(**values))
 
+    def forget_others(self, version: int) -> None:
+        """Give up what waits of other versions: it would test a claim that nobody makes any more."""
+        others = (audits.c.version != version) & audits.c.done.is_(None)
+        values = {"reason": f"version {version} answers now", "done": time.time()}
+        with self._database.writing() as connection:
+            connection.execute(update(audits).where(others).values(**values))
+
     def _read(self, condition: object, limit: int | None) -> list[Audit]:
         if not self._there:
             return []
