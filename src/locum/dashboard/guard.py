@@ -152,9 +152,11 @@ class _Login(RequestHandler):
     find: Any
 
     def get(self) -> None:
+        """Ask for a key."""
         self.finish(_form())
 
     def post(self) -> None:
+        """Let in whoever shows a key that may see studies."""
         key = self.find(self.get_body_argument("key", "").strip())
         if key is None:
             self.set_status(401)
@@ -166,6 +168,7 @@ class _Login(RequestHandler):
 
 class _ToLogin(RequestHandler):
     def get(self) -> None:
+        """Lead to the one login there is."""
         self.redirect("/login")
 
 
@@ -175,6 +178,7 @@ LOGIN_FROM_BELOW = (r"/studies/(?:.*/)?login", _ToLogin)
 
 class _Logout(RequestHandler):
     def get(self) -> None:
+        """Forget who it was."""
         self.clear_cookie(_USER)
         self.redirect("./login")
 
