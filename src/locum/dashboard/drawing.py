@@ -7,6 +7,7 @@ settings belong to the whole process.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -18,52 +19,61 @@ from locum.exceptions import LocumError
 
 Drawn = TypeVar("Drawn")
 
+_LOG = logging.getLogger(__name__)
 _ONE = ThreadPoolExecutor(max_workers=1, thread_name_prefix="drawing")
 
 
-def beside(
-    draw: Callable[[], Drawn],
-    show: Callable[[Drawn], None],
-    fault: Callable[[LocumError], None] | None = None,
-    by: ThreadPoolExecutor | None = None,
-) -> None:
-    """Draw for the page at hand, and show it there; in the order in which it was asked for.
+class Beside:
+    """What draws for one page; made while the page is."""
 
-    Parameters
-    ----------
-    draw
-        What takes long; it touches no component of the page.
-    show
-        What is done with what it returns, unless the page has been closed.
-    fault
-        What is done with a :class:`LocumError` instead.
-    by
-        Threads that do it; the one that draws where it is left out.
-    """
-    document: Any = pn.state.curdoc
+    def __init__(self) -> None:
+        self._document: Any = pn.state.curdoc
 
-    def work() -> None:
-        if _is_closed(document):
-            return
-        try:
-            drawn = draw()
-        except LocumError as error:
-            if fault is not None:
-                _tell(document, fault, error)
-            return
-        _tell(document, show, drawn)
+    def __call__(
+        self,
+        draw: Callable[[], Drawn],
+        show: Callable[[Drawn], None],
+        fault: Callable[[LocumError], None] | None = None,
+        by: ThreadPoolExecutor | None = None,
+    ) -> None:
+        """Draw, and show it on the page; in the order in which it was asked for.
 
-    (by or _ONE).submit(work)
+        Parameters
+        ----------
+        draw
+            What takes long; it touches no component of the page.
+        show
+            What is done with what it returns, unless the page has been closed.
+        fault
+            What is done with a :class:`LocumError` instead.
+        by
+            Threads that do it; the one that draws where it is left out.
+        """
 
+        def work() -> None:
+            if self._is_closed:
+                return
+            try:
+                drawn = draw()
+            except LocumError as error:
+                if fault is not None:
+                    self._tell(fault, error)
+            except Exception:
+                _LOG.exception("a part of a page could not be drawn")
+            else:
+                self._tell(show, drawn)
 
-def _tell(document: Any, listener: Callable[[Any], None], news: Any) -> None:
-    def tell() -> None:
-        with set_curdoc(document):
-            listener(news)
+        (by or _ONE).submit(work)
 
-    if not _is_closed(document):
-        document.add_next_tick_callback(tell)
+    def _tell(self, listener: Callable[[Any], None], news: Any) -> None:
+        def tell() -> None:
+            with set_curdoc(self._document):
+                listener(news)
 
+        if not self._is_closed:
+            self._document.add_next_tick_callback(tell)
 
-def _is_closed(document: Any) -> bool:
-    return document.session_context is None or document.session_context.destroyed
+    @property
+    def _is_closed(self) -> bool:
+        session = self._document.session_context
+        return session is None or bool(session.destroyed)

@@ -9,7 +9,7 @@ import numpy as np
 import panel as pn
 
 from locum.arrays import Array
-from locum.dashboard.drawing import beside
+from locum.dashboard.drawing import Beside
 from locum.dashboard.frame import CONTROLS, card, text
 from locum.dashboard.watched import Knowledge
 from locum.reports import sweep_pictures
@@ -45,6 +45,7 @@ class ErrorMap:
     """The map, and the two parameters that it is drawn over."""
 
     def __init__(self) -> None:
+        self._beside = Beside()
         self._shown = text()
         self._selects = [
             pn.widgets.Select(name=name, width=260, visible=False, stylesheets=CONTROLS)
@@ -62,7 +63,7 @@ class ErrorMap:
 
     def show(self, known: Knowledge) -> None:
         """Sweep the champion and draw the map of it, first over the two parameters that matter most."""
-        beside(partial(known.once, "found", lambda: _find(known)), partial(self._take, known))
+        self._beside(partial(known.once, "found", lambda: _find(known)), partial(self._take, known))
 
     def _take(self, known: Knowledge, found: Found | None) -> None:
         self._known, self._found = known, found
@@ -89,7 +90,7 @@ class ErrorMap:
         if (found, columns) != self._drawn:
             self._drawn = (found, columns)
             drawn = partial(known.once, ("map", *columns), lambda: _section(found, columns))
-            beside(drawn, partial(setattr, self._shown, "object"))
+            self._beside(drawn, partial(setattr, self._shown, "object"))
 
 
 def _find(known: Knowledge) -> Found | None:

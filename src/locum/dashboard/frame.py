@@ -42,6 +42,7 @@ h3{margin:.2rem 0 .4rem}
 .plain section,section.plain{border:0;padding:0;margin:0;background:none}
 .state{font-weight:600;color:var(--state);white-space:nowrap}
 .small{font-size:.85rem;font-weight:400;color:var(--muted);line-height:1.4}
+td .small,th .small{max-width:36ch}
 .meter{height:6px;border-radius:3px;background:var(--grid);overflow:hidden;margin:.35rem 0;min-width:110px}
 .meter span{display:block;height:100%;background:var(--blue)}
 .none{--state:var(--muted)}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from locum.reports.html import Content, Markup, element, join
-from locum.reports.wording import count, percentage, stated_percentage
+from locum.reports.wording import NO_BREAK, count, percentage, stated_percentage
 
 STATES = {"within tolerance": ("within", "✓"), "over tolerance": ("over", "!")}
 
@@ -27,7 +27,7 @@ def share_within(document: Mapping[str, Any]) -> Markup:
     required = f"{stated_percentage(document['share_required'])} required"
     if document["share_within_lower"] is None:
         return element("div", f"unknown; {required}", class_="small")
-    proved = f"at least {percentage(document['share_within_lower'])}"
+    proved = f"at least{NO_BREAK}{percentage(document['share_within_lower'])}".replace(" ", NO_BREAK)
     confidence = f"{required}, at {stated_percentage(document['confidence'])} confidence"
     return join([proved, element("div", confidence, class_="small")])
 

@@ -152,11 +152,11 @@ class _Login(RequestHandler):
     find: Any
 
     def get(self) -> None:
-        """The form that asks for a key."""
+        """Ask for a key."""
         self.finish(_form())
 
     def post(self) -> None:
-        """Remember a key that is known here."""
+        """Let in whoever shows a key that may see studies."""
         key = self.find(self.get_body_argument("key", "").strip())
         if key is None:
             self.set_status(401)
@@ -168,7 +168,7 @@ class _Login(RequestHandler):
 
 class _ToLogin(RequestHandler):
     def get(self) -> None:
-        """Go to the one form."""
+        """Lead to the one login there is."""
         self.redirect("/login")
 
 
@@ -178,7 +178,7 @@ LOGIN_FROM_BELOW = (r"/studies/(?:.*/)?login", _ToLogin)
 
 class _Logout(RequestHandler):
     def get(self) -> None:
-        """Forget the key, and ask for one."""
+        """Forget who it was."""
         self.clear_cookie(_USER)
         self.redirect("./login")
 

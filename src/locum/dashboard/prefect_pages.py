@@ -8,7 +8,7 @@ from functools import partial
 
 import panel as pn
 
-from locum.dashboard.drawing import beside
+from locum.dashboard.drawing import Beside
 from locum.dashboard.frame import text
 from locum.dashboard.watched import WatchedStudy
 from locum.execution.prefect_runs import PrefectRun, has_server, prefect_runs
@@ -35,9 +35,10 @@ def watch_runs(study: WatchedStudy, told: Callable[[Sequence[PrefectRun] | None]
         except OSError:
             return None
 
+    look = partial(Beside(), ask, told, by=_ASKING)
     if has_server():
-        pn.state.onload(partial(beside, ask, told, by=_ASKING))
-        pn.state.add_periodic_callback(partial(beside, ask, told, by=_ASKING), period=REFRESH)
+        pn.state.onload(look)
+        pn.state.add_periodic_callback(look, period=REFRESH)
 
 
 def runs_section(study: WatchedStudy) -> pn.pane.HTML:

@@ -8,7 +8,7 @@ from functools import partial
 import panel as pn
 
 from locum.dashboard.asked import Asked, asked_between
-from locum.dashboard.drawing import beside
+from locum.dashboard.drawing import Beside
 from locum.dashboard.frame import CONTROLS, card, heading, page, text
 from locum.dashboard.guard import Guard
 from locum.dashboard.query_sections import audits, drifts, exceedances, retrainings, traffic
@@ -37,7 +37,7 @@ class QueriesView:
     """
 
     def __init__(self, study: WatchedStudy) -> None:
-        self._study = study
+        self._study, self._beside = study, Beside()
         self._period = pn.widgets.RadioButtonGroup(
             options=PERIODS, value=PERIODS["the last day"], stylesheets=CONTROLS
         )
@@ -71,7 +71,7 @@ class QueriesView:
         self._shown = seen
         self._rest.object = _rest(asked)
         if asked.entries:
-            beside(lambda: traffic(asked, ends), partial(setattr, self._traffic, "object"))
+            self._beside(lambda: traffic(asked, ends), partial(setattr, self._traffic, "object"))
         else:
             self._traffic.object = _nothing(self._study)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import logging
 import secrets
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -64,6 +65,7 @@ def serve(
         The address or the port cannot be used.
     """
     pn.extension()
+    sys.setswitchinterval(1e-3)  # threads take turns often: drawing must not hold up a slider
     options: dict[str, Any] = {}
     if guard.path is not None:
         # under whatever name it is reached: the login's cookie comes with requests of its own pages only

@@ -9,7 +9,7 @@ from typing import Any
 
 import panel as pn
 
-from locum.dashboard.drawing import beside
+from locum.dashboard.drawing import Beside
 from locum.dashboard.error_map import ErrorMap
 from locum.dashboard.frame import heading, page, text
 from locum.dashboard.glance import verdict_title
@@ -51,6 +51,7 @@ class StudyView:
 
     def __init__(self, study: WatchedStudy, guard: Guard) -> None:
         self.study = study
+        self._beside = Beside()
         self.standing, self.convergence, self.rest = text(), text(), text()
         self.steering, self.map, self.versions = Steering(study, guard), ErrorMap(), Versions(study, guard)
         self._shown: object = "nothing yet"
@@ -82,7 +83,7 @@ class StudyView:
             return
         if seen != self._shown:
             self._shown = seen
-            beside(self.study.knowledge, self._show, self._say)
+            self._beside(self.study.knowledge, self._show, self._say)
 
     def _show(self, known: Knowledge | None) -> None:
         if known is None:
@@ -91,10 +92,10 @@ class StudyView:
         self.standing.object = standing(known)
         self.versions.show(known)
         history = partial(known.once, "history", lambda: evidence.history(known.report))
-        beside(history, partial(setattr, self.convergence, "object"))
+        self._beside(history, partial(setattr, self.convergence, "object"))
         self.map.show(known)
         rest = partial(known.once, "rest", lambda: _rest(known))
-        beside(rest, partial(setattr, self.rest, "object"), self._say)
+        self._beside(rest, partial(setattr, self.rest, "object"), self._say)
 
     def _say(self, error: LocumError) -> None:
         self.standing.object = section("verdict", "Cannot be read", "", missing(str(error)))
