@@ -33,8 +33,9 @@ class RunFolders:
         Its name is new: what a killed run has left may still be at work in the old one.
         """
         while True:
-            self.scratch.mkdir(parents=True, exist_ok=True)
-            with suppress(FileNotFoundError):  # another process that was the last in there has removed it
+            # another process that was the last in there may remove it at any moment
+            with suppress(FileExistsError, FileNotFoundError):
+                self.scratch.mkdir(parents=True, exist_ok=True)
                 return Path(tempfile.mkdtemp(prefix=f"{sample}-{number}-", dir=self.scratch))
 
     def place(self, sample: str, number: int) -> Path:
