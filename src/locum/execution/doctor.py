@@ -15,8 +15,7 @@ from typing import Any
 from locum.exceptions import LocumError, SimulationError
 from locum.execution.environment import available_cores, available_memory
 from locum.execution.losses import record_loss
-from locum.execution.simulation_process import simulation_processes
-from locum.execution.workspace import Workspace, open_workspace
+from locum.execution.workspace import Workspace, open_workspace, processes_of
 from locum.highfidelity.attempts import HasProgram
 from locum.parameters import sobol_design
 from locum.snapshots import SampleRecord
@@ -112,12 +111,12 @@ def _simulated(work: Workspace, record: SampleRecord) -> tuple[SampleRecord, flo
         return record, None
     work.progress.phase("running one simulation")
     started = time.perf_counter()
-    log = work.study.folder / "logs" / "simulations.log"
-    with simulation_processes(1, work.study.to_json(), log, work.patience) as (process,):
+    processes = processes_of(work.study, work.model, 1)
+    with processes.open() as (process,):
         try:
             process.run(record.to_dict())
         except SimulationError as error:
-            record_loss(work.store, record, error, work.patience, work.lost)
+            record_loss(work.store, record, error, processes.timeout, work.lost)
     known = work.store.outcome(record.identity)
     assert known is not None  # it ran to its outcome, or that could not be stored and was raised
     return known, time.perf_counter() - started - known.seconds

@@ -6,7 +6,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from locum.execution.candidate import Candidate
 from locum.execution.environment import available_cores, available_memory
 from locum.execution.progress import Progress, watch
 from locum.execution.projecting import problem_of
-from locum.execution.simulation_process import simulation_processes
+from locum.execution.simulation_process import Processes
 from locum.execution.surrogate_choice import SurrogateChoice, foreseen
 from locum.highfidelity import HighFidelityModel
 from locum.highfidelity.attempts import Attempt, HasTrials
@@ -84,24 +84,12 @@ class Workspace:
     @cached_property
     def cluster(self) -> Cluster:
         """Where simulations run; started when it is first needed."""
-        self.study.require_room(available_cores(), available_memory())
-        if isinstance(self.model, HasTrials):
-            self.model.require()
-        log = self.study.folder / "logs" / "simulations.log"
-        processes = self.resources.enter_context(
-            simulation_processes(self.workers, self.study.to_json(), log, self.patience)
-        )
+        require_means(self.study, self.model)
+        processes = self.resources.enter_context(processes_of(self.study, self.model).open())
         from locum.execution.cluster import open_cluster  # Dask is imported while the processes start
 
         cores = self.study.model.cores_a_run or 1
         return self.resources.enter_context(open_cluster(self.store, processes, cores, self.lost))
-
-    @property
-    def patience(self) -> float | None:
-        """Seconds after which the process of a simulation is ended; None for never."""
-        timeout = self.study.execution.timeout
-        ends_by_itself = isinstance(self.model, HasTrials)
-        return timeout + _PATIENCE if timeout is not None and ends_by_itself else timeout
 
     def lost(self, record: SampleRecord) -> Sequence[Attempt]:
         """What is left of a sample whose process died."""
@@ -114,7 +102,7 @@ class Workspace:
     @property
     def workers(self) -> int:
         """Simulations that run at the same time."""
-        return self.study.workers(available_cores(), available_memory())
+        return _workers(self.study)
 
     @cached_property
     def numbers(self) -> Numbers:
@@ -245,6 +233,45 @@ def open_workspace(
             counts = Counter(record.outcome for record in work.samples())
             progress.resumed(counts["done"], counts["failed"])
         yield work
+
+
+def require_means(study: Study, model: HighFidelityModel) -> None:
+    """Refuse a study that this machine has no room for, or not the program.
+
+    Raises
+    ------
+    StudyError, ModelError
+        What is missing.
+    """
+    study.require_room(available_cores(), available_memory())
+    if isinstance(model, HasTrials):
+        model.require()
+
+
+def processes_of(study: Study, model: HighFidelityModel, count: int | None = None) -> Processes:
+    """The processes in which a study's simulations run; as many as it has workers where no count is given."""
+    log = study.folder / "logs" / "simulations.log"
+    timeout = study.execution.timeout
+    if timeout is not None and isinstance(model, HasTrials):  # it ends its program at the timeout by itself
+        timeout += _PATIENCE
+    return Processes(count or _workers(study), study.to_json(), log, timeout)
+
+
+def start_ahead(study: Study, model: HighFidelityModel) -> None:
+    """Start the processes of a study before there is a workspace: they take as long to start as Prefect.
+
+    Raises
+    ------
+    StudyError, ModelError
+        As :func:`require_means` does.
+    """
+    require_means(study, model)
+    with suppress(OSError):  # a folder that cannot be made is refused where it is opened
+        processes_of(study, model).start_ahead()
+
+
+def _workers(study: Study) -> int:
+    return study.workers(available_cores(), available_memory())
 
 
 def validated(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Study, HighFidelityModel]:
