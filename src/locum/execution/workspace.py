@@ -16,7 +16,7 @@ import numpy as np
 
 from locum.adaptivity import Round, standing
 from locum.arrays import Array
-from locum.exceptions import StudyError
+from locum.exceptions import StorageError, StudyError
 from locum.execution.candidate import Candidate
 from locum.execution.environment import available_cores, available_memory
 from locum.execution.progress import Progress, watch
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from locum.surrogates.evolution_training import EvolutionProblem
     from locum.surrogates.projection_training import AffineProblem
 
+_ELAPSED = "elapsed_seconds"
 _PATIENCE = 30.0  # seconds that a model gets to end its program at the timeout by itself
 
 
@@ -54,6 +55,8 @@ class Workspace:
         Closed with the workspace.
     started
         When, on the monotonic clock.
+    earlier
+        Seconds that earlier runs have taken.
     """
 
     study: Study
@@ -63,6 +66,7 @@ class Workspace:
     progress: Progress
     resources: ExitStack
     started: float
+    earlier: float = 0.0
 
     @cached_property
     def space(self) -> ParameterSpace:
@@ -98,6 +102,17 @@ class Workspace:
     def start_cluster(self) -> None:
         """Start where simulations run, unless that was done before; not for two threads at a time."""
         _ = self.cluster
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds that all runs of the study have taken, this one included."""
+        now = 0.0 if self.store.database.readonly else time.monotonic() - self.started
+        return self.earlier + now
+
+    def keep_elapsed(self) -> None:
+        """Remember for later runs how long this one has taken by now; not worth failing for."""
+        with suppress(StorageError):
+            self.store.save_document(_ELAPSED, self.elapsed)
 
     @property
     def workers(self) -> int:
@@ -175,6 +190,7 @@ class Workspace:
         """Keep a round under the number of its version, over an earlier sweep of it."""
         mine = {"study": self.study.hash, "model_version": self.model.version}
         self.store.save_round(version, {**mine, "entry": entry.to_dict()})
+        self.keep_elapsed()
 
 
 @contextmanager
@@ -226,12 +242,16 @@ def open_workspace(
             if isinstance(model, HasTrials):
                 model.sweep()
         progress = resources.enter_context(watch(study.name, quiet or readonly))
-        work = Workspace(study, model, store, Registry.open(store), progress, resources, time.monotonic())
+        earlier = float(store.document(_ELAPSED) or 0.0)
+        work = Workspace(
+            study, model, store, Registry.open(store), progress, resources, time.monotonic(), earlier
+        )
         progress.workers = work.workers
         if alone and not readonly:
             store.save_study(study.to_yaml(), {p.name: p.unit for p in work.space.parameters})
             counts = Counter(record.outcome for record in work.samples())
             progress.resumed(counts["done"], counts["failed"])
+            resources.callback(work.keep_elapsed)
         yield work
 
 
