@@ -204,6 +204,8 @@ def _answer(answers: IO[bytes], answer: dict[str, Any]) -> None:
 
 
 def _runner(document: str) -> Any:
+    import dask.array  # noqa: F401  xarray imports it for its first variable, which is no part of a simulation
+
     from locum.execution.simulate import Simulator
     from locum.study import Study, build_model
 
