@@ -178,7 +178,12 @@ def train_best(
     ]
     other = None
     try:
-        other = train_inferred(data, inferred, regression=trained.surrogate.regression)
+        other = train_inferred(
+            data,
+            inferred,
+            regression=trained.surrogate.regression,
+            to_beat=contenders[0].root_mean_squares(),
+        )
         contenders += _inferred_contenders(other)
     except FAILURES as error:  # the Gaussian processes answer, and the report says why
         contenders.append(Contender("inferred", {}, _sentence(error)))

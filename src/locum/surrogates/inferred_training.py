@@ -31,6 +31,8 @@ _WIDE_SHARE = 1e-3  # of the tolerance: what the basis that everything is done i
 _FINEST = 1e-13
 _GOAL_SHARE = 0.1  # of the tolerance: a K-fold error that needs no better fit
 _HELPS = 0.8  # a correction must take the K-fold error below this part of it
+_BEYOND_HELP = 3.0  # times the error to beat: no correction is tried
+_LEADING = 3  # coordinates that tell whether one can help
 _STEP = 0.05  # of a warped parameter's range, for the change of the field
 _PROBES = 64
 _FLOOR = 1e-3  # share of the largest change that every parameter is taken to make
@@ -163,6 +165,7 @@ def train_inferred(
     *,
     start: InferredSurrogate | None = None,
     regression: QuantityPredictor | None = None,
+    to_beat: Mapping[str, float] | None = None,
 ) -> InferredTraining:
     """Train on n simulations.
 
@@ -177,16 +180,22 @@ def train_inferred(
         begin.
     regression
         Of the quantities of interest, where it was fitted already.
+    to_beat
+        Field to the typical error of another surrogate: what is far from it is not followed further.
 
     Raises
     ------
     FitError
-        No field, too few simulations, a declared structure that is wrong, or no fit that is safe.
+        No field, too few simulations, a declared structure that is wrong, none that is near the error to
+        beat, or no fit that is safe.
     """
     if not data.description.fields:
         raise FitError("operator inference: needs a field; the model gives none")
-    known = start.fields if start is not None else {}
-    trained = {name: _train_field(data, name, options, known.get(name)) for name in data.description.fields}
+    known, bars = start.fields if start is not None else {}, to_beat or {}
+    trained = {
+        name: _train_field(data, name, options, known.get(name), bars.get(name, np.inf))
+        for name in data.description.fields
+    }
     if regression is None:
         regression = _quantity_regression(data, start)
     coordinates = {name: FieldCoordinates(part.coordinates, part.predicted) for name, part in trained.items()}
@@ -203,14 +212,14 @@ def train_inferred(
 
 
 def _train_field(
-    data: TrainingData, name: str, options: InferredOptions, known: InferredField | None
+    data: TrainingData, name: str, options: InferredOptions, known: InferredField | None, to_beat: float
 ) -> _Trained:
     transient = "time" in data.description.fields[name].dimensions
-    found = (_transient if transient else _steady)(data, name, options, known)
+    found = (_transient if transient else _steady)(data, name, options, known, to_beat)
     space, statistics, predicted = data.description.space, found.statistics, found.predicted
     correction = None
-    wanted = options.correction == "auto"
-    if wanted and root_mean_square(found.errors) > _GOAL_SHARE * data.fields[name].tolerance:
+    goal, typical = _GOAL_SHARE * data.fields[name].tolerance, root_mean_square(found.errors)
+    if options.correction == "auto" and goal < typical <= _BEYOND_HELP * to_beat:
         correction, corrected = _correction(space.warp(data.values), found, known)
         if correction is not None:
             predicted = found.coordinates - correction.leave_one_out()[0]
@@ -226,7 +235,7 @@ def _train_field(
 
 
 def _steady(
-    data: TrainingData, name: str, options: InferredOptions, known: InferredField | None
+    data: TrainingData, name: str, options: InferredOptions, known: InferredField | None, to_beat: float
 ) -> _Equations:
     ensemble = _ensemble(data, name)
     wide = ensemble.basis()
@@ -244,6 +253,7 @@ def _steady(
         structure=structure,
         terms=options.terms,
         goal=goal,
+        to_beat=to_beat,
     )
     choice, left = found.selected.choice, truncation_errors(coordinates, found.basis)
     basis = replace(
@@ -275,7 +285,7 @@ def _steady(
 
 
 def _transient(
-    data: TrainingData, name: str, options: InferredOptions, known: InferredField | None
+    data: TrainingData, name: str, options: InferredOptions, known: InferredField | None, to_beat: float
 ) -> _Equations:
     ensemble = _ensemble(data, name)
     wide = ensemble.basis()
@@ -289,7 +299,7 @@ def _transient(
         refuse_wrong_terms(terms, data.description.space, seen, goal=goal)
     elif known is not None and isinstance(known.model, EvolutionModel):
         terms = known.model.structure
-    found = infer_transient(data.description.space, seen, terms=terms, goal=goal)
+    found = infer_transient(data.description.space, seen, terms=terms, goal=goal, to_beat=to_beat)
     coordinates = found.model.projected(trajectories @ found.basis.T)
     norms = field_norms(whole)
     beyond = np.linalg.norm(whole, axis=1) ** 2 - np.linalg.norm(coordinates, axis=1) ** 2
