@@ -163,7 +163,6 @@ def train_inferred(
     data: TrainingData,
     options: InferredOptions,
     *,
-    start: InferredSurrogate | None = None,
     regression: QuantityPredictor | None = None,
     to_beat: Mapping[str, float] | None = None,
 ) -> InferredTraining:
@@ -175,9 +174,6 @@ def train_inferred(
         The simulations.
     options
         How.
-    start
-        An earlier round's surrogate: its structures are kept, and its hyper-parameters are where searches
-        begin.
     regression
         Of the quantities of interest, where it was fitted already.
     to_beat
@@ -191,13 +187,12 @@ def train_inferred(
     """
     if not data.description.fields:
         raise FitError("operator inference: needs a field; the model gives none")
-    known, bars = start.fields if start is not None else {}, to_beat or {}
+    bars = to_beat or {}
     trained = {
-        name: _train_field(data, name, options, known.get(name), bars.get(name, np.inf))
-        for name in data.description.fields
+        name: _train_field(data, name, options, bars.get(name, np.inf)) for name in data.description.fields
     }
     if regression is None:
-        regression = _quantity_regression(data, start)
+        regression = _quantity_regression(data)
     coordinates = {name: FieldCoordinates(part.coordinates, part.predicted) for name, part in trained.items()}
     quantities = {name: data.quantities[name] for name in data.description.quantities}
     functionals = linear_functionals(quantities, coordinates, regression)
@@ -211,16 +206,14 @@ def train_inferred(
     return InferredTraining(surrogate, {name: part.statistics for name, part in trained.items()})
 
 
-def _train_field(
-    data: TrainingData, name: str, options: InferredOptions, known: InferredField | None, to_beat: float
-) -> _Trained:
+def _train_field(data: TrainingData, name: str, options: InferredOptions, to_beat: float) -> _Trained:
     transient = "time" in data.description.fields[name].dimensions
-    found = (_transient if transient else _steady)(data, name, options, known, to_beat)
+    found = (_transient if transient else _steady)(data, name, options, to_beat)
     space, statistics, predicted = data.description.space, found.statistics, found.predicted
     correction = None
     goal, typical = _GOAL_SHARE * data.fields[name].tolerance, root_mean_square(found.errors)
     if options.correction == "auto" and goal < typical <= _BEYOND_HELP * to_beat:
-        correction, corrected = _correction(space.warp(data.values), found, known)
+        correction, corrected = _correction(space.warp(data.values), found)
         if correction is not None:
             predicted = found.coordinates - correction.leave_one_out()[0]
             statistics = replace(statistics, corrected=corrected)
@@ -234,9 +227,7 @@ def _train_field(
     return _Trained(field, statistics, found.coordinates, predicted)
 
 
-def _steady(
-    data: TrainingData, name: str, options: InferredOptions, known: InferredField | None, to_beat: float
-) -> _Equations:
+def _steady(data: TrainingData, name: str, options: InferredOptions, to_beat: float) -> _Equations:
     ensemble = _ensemble(data, name)
     wide = ensemble.basis()
     assert isinstance(wide, SteadyBasis)
@@ -244,8 +235,6 @@ def _steady(
     structure, goal = options.structure, _GOAL_SHARE * data.fields[name].tolerance
     if structure is not None:
         refuse_wrong(structure, data.description.space, data.values, coordinates, goal=goal)
-    elif known is not None and isinstance(known.model, SteadyModel):
-        structure = known.model.structure
     found = infer_steady(
         data.description.space,
         data.values,
@@ -284,9 +273,7 @@ def _steady(
     )
 
 
-def _transient(
-    data: TrainingData, name: str, options: InferredOptions, known: InferredField | None, to_beat: float
-) -> _Equations:
+def _transient(data: TrainingData, name: str, options: InferredOptions, to_beat: float) -> _Equations:
     ensemble = _ensemble(data, name)
     wide = ensemble.basis()
     assert isinstance(wide, TransientBasis)
@@ -297,8 +284,6 @@ def _transient(
     terms = options.evolution
     if terms is not None:
         refuse_wrong_terms(terms, data.description.space, seen, goal=goal)
-    elif known is not None and isinstance(known.model, EvolutionModel):
-        terms = known.model.structure
     found = infer_transient(data.description.space, seen, terms=terms, goal=goal, to_beat=to_beat)
     coordinates = found.model.projected(trajectories @ found.basis.T)
     norms = field_norms(whole)
@@ -337,9 +322,7 @@ def _ensemble(data: TrainingData, name: str) -> CompressedEnsemble:
     )
 
 
-def _correction(
-    warped: Array, found: _Equations, known: InferredField | None
-) -> tuple[CoordinatePredictor | None, Array | None]:
+def _correction(warped: Array, found: _Equations) -> tuple[CoordinatePredictor | None, Array | None]:
     """Gaussian processes on what each simulation's field has beyond its prediction without it, if they help.
 
     Residuals of the fit itself would be too small: an over-fitted model has none.
@@ -348,8 +331,7 @@ def _correction(
     if not np.isfinite(missed).all():
         return None, None
     try:
-        start = known.correction if known is not None else None
-        correction = fit_coordinates(warped, missed, start=start).value
+        correction = fit_coordinates(warped, missed).value
     except FitError:
         return None, None
     remaining = np.linalg.norm(correction.leave_one_out()[0], axis=1) / found.norms
@@ -379,13 +361,12 @@ def _surprise(errors: Array, spread: Array) -> Array:
     return np.asarray(ratio / max(root_mean_square(ratio), np.finfo(np.float64).tiny))
 
 
-def _quantity_regression(data: TrainingData, start: InferredSurrogate | None) -> QuantityPredictor | None:
+def _quantity_regression(data: TrainingData) -> QuantityPredictor | None:
     names = tuple(data.description.quantities)
     if not names:
         return None
-    known = start.regression if start is not None else None
     columns = np.stack([data.quantities[name] for name in names], axis=1)
-    return fit_quantities(data.description.space.warp(data.values), columns, start=known)
+    return fit_quantities(data.description.space.warp(data.values), columns)
 
 
 def fold_errors(statistics: InferredStatistics) -> Array:
