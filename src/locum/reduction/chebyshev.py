@@ -94,12 +94,13 @@ def sparse_sum(
         known = np.concatenate([known, function(inside[len(known) :])])
         matrix = products(inside, degrees)
         # nearly orthogonal columns: normal equations lose nothing
-        found = ChebyshevSum(degrees, np.linalg.solve(matrix.T @ matrix, matrix.T @ known))
+        factors = np.asarray(np.linalg.solve(matrix.T @ matrix, matrix.T @ known))
+        found = ChebyshevSum(degrees, factors)
         error = np.linalg.norm(found(checked) - truth, axis=1).max()
         room = min(math.ceil(_GROWTH * len(degrees)), max_terms - len(degrees))
         if error <= atol or room <= 0:
             return found
-        sizes = dict(zip(map(tuple, degrees.tolist()), np.linalg.norm(found.factors, axis=1), strict=True))
+        sizes = dict(zip(map(tuple, degrees.tolist()), np.linalg.norm(factors, axis=1), strict=True))
         degrees = np.concatenate([degrees, np.array(_children(sizes)[:room], dtype=np.int64)])
 
 

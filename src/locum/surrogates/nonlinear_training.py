@@ -105,9 +105,10 @@ def nonlinear_problem(model: Any, space: ParameterSpace | None = None) -> Nonlin
     ModelError
         A capability is missing.
     """
+    name = model.name
     if not isinstance(model, HasResidual) or not isinstance(model, HasInnerProduct):
         raise ModelError(
-            f"model {model.name!r} cannot be projected: it needs residual, jacobian, free_nodes, "
+            f"model {name!r} cannot be projected: it needs residual, jacobian, free_nodes, "
             "solution_field and inner_product"
         )
     return NonlinearProblem(**vars(unknowns_of(model, space)), model=model)
