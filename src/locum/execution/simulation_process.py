@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -143,11 +143,8 @@ class SimulationProcess:
 
 
 @contextmanager
-def simulation_processes(
-    count: int, study: str, log: Path, timeout: float | None
-) -> Iterator[list[SimulationProcess]]:
-    """Start processes for a study, which build the model meanwhile; they end with the block."""
-    processes = [SimulationProcess(study, log, timeout) for _ in range(count)]
+def started(processes: Sequence[SimulationProcess]) -> Iterator[Sequence[SimulationProcess]]:
+    """Start processes, which build the model meanwhile; they end with the block."""
     try:
         for process in processes:
             process.start()

@@ -21,7 +21,7 @@ from locum.execution.candidate import Candidate
 from locum.execution.environment import available_cores, available_memory
 from locum.execution.progress import Progress, watch
 from locum.execution.projecting import problem_of
-from locum.execution.simulation_process import simulation_processes
+from locum.execution.simulation_process import SimulationProcess, started
 from locum.execution.surrogate_choice import SurrogateChoice, foreseen
 from locum.highfidelity import HighFidelityModel
 from locum.highfidelity.attempts import Attempt, HasTrials
@@ -84,17 +84,29 @@ class Workspace:
     @cached_property
     def cluster(self) -> Cluster:
         """Where simulations run; started when it is first needed."""
-        self.study.require_room(available_cores(), available_memory())
-        if isinstance(self.model, HasTrials):
-            self.model.require()
-        log = self.study.folder / "logs" / "simulations.log"
-        processes = self.resources.enter_context(
-            simulation_processes(self.workers, self.study.to_json(), log, self.patience)
-        )
+        self.require()
+        processes = self.resources.enter_context(started([self.process() for _ in range(self.workers)]))
         from locum.execution.cluster import open_cluster  # Dask is imported while the processes start
 
         cores = self.study.model.cores_a_run or 1
         return self.resources.enter_context(open_cluster(self.store, processes, cores, self.lost))
+
+    def process(self) -> SimulationProcess:
+        """What runs one simulation at a time; it starts when it is first asked."""
+        log = self.study.folder / "logs" / "simulations.log"
+        return SimulationProcess(self.study.to_json(), log, self.patience)
+
+    def require(self) -> None:
+        """Refuse to simulate where it cannot be done.
+
+        Raises
+        ------
+        StudyError, ModelError
+            Too little memory, or a program that is missing.
+        """
+        self.study.require_room(available_cores(), available_memory())
+        if isinstance(self.model, HasTrials):
+            self.model.require()
 
     @property
     def patience(self) -> float | None:

@@ -17,10 +17,12 @@ from pydantic import Field
 
 from locum import __version__
 from locum.queries import Scope
+from locum.service.answering import Together
 from locum.service.documents import Document
 from locum.service.predicting import answered, keep
 from locum.service.problems import Problem
 from locum.service.routes import Reader, TheService, body_of, problems
+from locum.service.service import Service
 from locum.service.tensors import (
     BINARY,
     EXTENSION,
@@ -91,7 +93,6 @@ class ReadyDocument(Document):
     ready: bool
 
 
-_BODY = body_of(InferRequest)
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"model": InferDocument, "content": {BINARY: {"schema": {"type": "string", "format": "binary"}}}},
     **problems(404, 413, 415, 422, 503),
@@ -118,13 +119,21 @@ async def ready(service: TheService, response: Response) -> ReadyDocument:
 
 
 @router.get("/models/{name}", responses=problems(404, 503))
-@router.get("/models/{name}/versions/{version}", responses=problems(404, 422, 503))
-async def model(service: TheService, name: str, _: Reader, version: int | None = None) -> ModelDocument:
+async def model(service: TheService, name: str, _: Reader) -> ModelDocument:
     """Inputs and outputs of a model."""
-    together = await service.study(name).version(_number(version))
+    return _model_document(name, await service.study(name).version(None))
+
+
+@router.get("/models/{name}/versions/{version}", responses=problems(404, 422, 503))
+async def model_version(service: TheService, name: str, version: int, _: Reader) -> ModelDocument:
+    """Inputs and outputs of one version of a model."""
+    return _model_document(name, await service.study(name).version(_number(version)))
+
+
+def _model_document(name: str, together: Together) -> ModelDocument:
     description = together.loaded.checked.description
-    tensors = {name: "FP64" for name in description.quantities}
-    tensors |= {f"{name}_error_figure": "FP64" for name in description.outputs}
+    tensors = {each: "FP64" for each in description.quantities}
+    tensors |= {f"{each}_error_figure": "FP64" for each in description.outputs}
     tensors |= {"in_domain": "BOOL", "verdict": "BYTES"}
     return ModelDocument(
         name=name,
@@ -143,25 +152,38 @@ async def model_ready(service: TheService, name: str, response: Response, _: Rea
     return ReadyDocument(ready=there)
 
 
+@router.get("/models/{name}/versions/{version}/ready", responses=problems(404, 422, 503))
+async def model_version_ready(service: TheService, name: str, version: int, _: Reader) -> ReadyDocument:
+    """Whether a version of a model answers; one that does not exist is not found."""
+    await service.study(name).version(_number(version))
+    return ReadyDocument(ready=True)
+
+
 @router.post(
-    "/models/{name}/infer",
-    response_class=Response,
-    responses=_ANSWERS,
-    openapi_extra=_BODY,
+    "/models/{name}/infer", response_class=Response, responses=_ANSWERS, openapi_extra=body_of(InferRequest)
 )
+async def infer(request: Request, service: TheService, name: str) -> Response:
+    """Ask a model for one or many parameter sets."""
+    return await _inferred(request, service, name, None)
+
+
 @router.post(
     "/models/{name}/versions/{version}/infer",
     response_class=Response,
     responses=_ANSWERS,
-    openapi_extra=_BODY,
+    openapi_extra=body_of(InferRequest),
 )
-async def infer(request: Request, service: TheService, name: str, version: int | None = None) -> Response:
-    """Ask a model for one or many parameter sets."""
+async def infer_version(request: Request, service: TheService, name: str, version: int) -> Response:
+    """Ask one version of a model for one or many parameter sets."""
+    return await _inferred(request, service, name, _number(version))
+
+
+async def _inferred(request: Request, service: Service, name: str, version: int | None) -> Response:
     started = time.perf_counter()
     service.guard.admit(request, Scope.PREDICT)
     asked, binary = await read_infer(request)
     served = service.study(name)
-    together = await served.version(_number(version))
+    together = await served.version(version)
     space, most = together.loaded.checked.space, service.options.limits.rows
     values = input_values(space, asked.inputs, binary, most)
     answers = await answered(service, together, values)
@@ -182,7 +204,7 @@ async def infer(request: Request, service: TheService, name: str, version: int |
     return infer_response(asked, head, tensors)
 
 
-def _number(version: int | None) -> int | None:
-    if version is not None and not 1 <= version < 2**31:
+def _number(version: int) -> int:
+    if not 1 <= version < 2**31:
         raise Problem(404, f"version {version} does not exist")
     return version
