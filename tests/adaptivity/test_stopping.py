@@ -84,6 +84,13 @@ def test_time_spent():
     assert "60 s" in decision.advice
 
 
+def test_a_budget_that_ends_too_soon_blames_nobody():
+    for budget in ({"simulations": 10}, {"wall_time": 60, "elapsed": 61}):
+        decision = decide(history(still, 2), **budget)
+        assert f"raise budget.{next(iter(budget))}" in decision.advice
+        assert "does not learn" not in decision.advice
+
+
 def test_no_progress_blames_the_regression_when_nothing_else_is_wrong():
     decision = decide(history(still, 10), simulations=1000)
     assert decision.outcome is Outcome.NO_PROGRESS

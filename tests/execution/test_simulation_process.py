@@ -12,7 +12,7 @@ import pytest
 
 from locum.exceptions import ModelError, SimulationError
 from locum.execution.simulation_process import SimulationProcess
-from locum.execution.workspace import open_workspace
+from locum.execution.workspace import open_workspace, processes_of, start_ahead, validated
 from locum.snapshots import Cost, SampleRecord
 from locum.snapshots.durable import byte_lock
 from locum.snapshots.housekeeping import SIMULATING_LOCK
@@ -97,3 +97,20 @@ def test_two_that_come_upon_one_sample_run_it_once(started, wave_study, monkeypa
         work.store.save(record, work.model.simulate(record.parameters), Cost())
     assert waiting.result() == {"outcome": "done", "seconds": 0.0}
     assert len((tmp_path / "runs.txt").read_text().splitlines()) == 2  # the second one, and ours
+
+
+def test_processes_that_start_ahead_build_the_model_and_are_those_that_a_run_takes(
+    wave_study: Callable[..., Path],
+) -> None:
+    path = wave_study()
+    study, model = validated(path)
+    start_ahead(study, model)  # there is no store yet, in which it would keep what it simulates
+    with processes_of(study, model).open() as ahead:
+        [began, *_] = [process._process for process in ahead]
+        with open_workspace(path, quiet=True) as work:
+            [sample, *_] = work.plan(work.space.sample(1, work.generator("test")), "design")
+        assert ahead[0].run(sample.to_dict())["outcome"] == "done"
+        assert ahead[0]._process is began
+    assert all(process._process is None for process in ahead)
+    with processes_of(study, model).open() as new:
+        assert not set(map(id, new)) & set(map(id, ahead))

@@ -15,8 +15,7 @@ from typing import Any
 from locum.exceptions import LocumError
 from locum.execution.environment import available_cores, available_memory
 from locum.execution.one_simulation import simulate_in
-from locum.execution.simulation_process import started as processes_started
-from locum.execution.workspace import Workspace, open_workspace
+from locum.execution.workspace import Workspace, open_workspace, processes_of
 from locum.highfidelity.attempts import HasProgram
 from locum.parameters import sobol_design
 from locum.snapshots import SampleRecord
@@ -112,7 +111,7 @@ def _simulated(work: Workspace, record: SampleRecord) -> tuple[SampleRecord, flo
         return record, None
     work.progress.phase("running one simulation")
     started = time.perf_counter()
-    with processes_started([work.process()]) as (process,):
+    with processes_of(work.study, work.model, 1).open() as (process,):
         known = simulate_in(process, work, record)
     assert known is not None
     return known, time.perf_counter() - started - known.seconds

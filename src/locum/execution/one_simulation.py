@@ -11,8 +11,8 @@ import numpy as np
 from locum.arrays import Array
 from locum.exceptions import ParameterError, SimulationError
 from locum.execution.losses import record_loss
-from locum.execution.simulation_process import SimulationProcess, started
-from locum.execution.workspace import Workspace, open_workspace
+from locum.execution.simulation_process import SimulationProcess
+from locum.execution.workspace import Workspace, open_workspace, processes_of, require_means
 from locum.snapshots import SampleRecord
 
 
@@ -42,10 +42,10 @@ def simulate_at(study: str | Path, parameters: Mapping[str, float], *, quiet: bo
         planned = record.outcome == "planned"
         known: SampleRecord | None = record
         if planned:
-            work.require()
+            require_means(work.study, work.model)
             work.progress.plan(1)
             work.progress.phase("simulating")
-            with started([work.process()]) as (process,):
+            with processes_of(work.study, work.model, 1).open() as (process,):
                 known = simulate_in(process, work, record)
         assert known is not None
         return {

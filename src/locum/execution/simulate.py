@@ -33,9 +33,10 @@ class Simulator:
     store: SnapshotStore
 
     @classmethod
-    def for_study(cls, study: Study) -> Simulator:
-        """Build the model of a study and open its store."""
-        return cls(build_model(study), SnapshotStore.open(study.folder, catalogue_url=study.catalogue_url))
+    def for_study(cls, study: Study, model: HighFidelityModel | None = None) -> Simulator:
+        """Open the store of a study, and build its model where that was not done before."""
+        store = SnapshotStore.open(study.folder, catalogue_url=study.catalogue_url)
+        return cls(model or build_model(study), store)
 
     def run(self, sample: dict[str, Any]) -> dict[str, Any]:
         """Run one sample and commit its outcome, done or failed; a committed sample is not run again.

@@ -74,9 +74,10 @@ def _made(work: Workspace, training: Sequence[SampleRecord]) -> Made:
     if kind == "projected":
         projected = projected_on(work, training)
         return Made(projected, projection_statistics(projected))
-    data, earlier = training_data(work, training), _previous(work)
+    data = training_data(work, training)
     if kind in ("inferred", "hybrid"):
         return infer(work.study, work.space, data)
+    earlier = _previous(work)
     if kind == "best":
         made = best(work.study, work.space, data, earlier)
     else:

@@ -17,6 +17,7 @@ from locum.errors import measured_errors
 from locum.exceptions import LocumError
 from locum.execution.one_simulation import require_inside, simulate_in
 from locum.execution.training import truth_of
+from locum.execution.workspace import processes_of, require_means
 from locum.queries import Audit, Exceedance
 from locum.queries.tables import columns_of
 from locum.service.answering import Together
@@ -42,7 +43,7 @@ class Simulations:
 
     def __init__(self, served: Served, idle: float) -> None:
         self._served, self._idle = served, idle
-        self._process = served.work.process()
+        self._process = processes_of(served.work.study, served.work.model).one()
         self._wake, self._ended = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"simulations of {served.name}", daemon=True)
         self.running: str | None = None
@@ -146,8 +147,9 @@ class Simulations:
     def _run(self, record: SampleRecord) -> None:
         self.running = record.identity
         try:
-            self._served.work.require()
-            simulate_in(self._process, self._served.work, record, self._ended.is_set)
+            work = self._served.work
+            require_means(work.study, work.model)
+            simulate_in(self._process, work, record, self._ended.is_set)
         finally:
             self.running = None
 
