@@ -20,6 +20,8 @@ from locum.highfidelity import HighFidelityModel
 from locum.highfidelity.attempts import Attempt, HasTrials, Trial
 from locum.highfidelity.snapshot_check import check_snapshot
 from locum.snapshots import Cost, SampleRecord, SnapshotStore
+from locum.snapshots.durable import byte_lock
+from locum.snapshots.housekeeping import SIMULATING_LOCK
 from locum.study import Study, build_model
 
 
@@ -39,15 +41,22 @@ class Simulator:
     def run(self, sample: dict[str, Any]) -> dict[str, Any]:
         """Run one sample and commit its outcome, done or failed; a committed sample is not run again.
 
+        A run, a query and somebody at a dashboard may come upon the same planned sample at once: one of them
+        runs it, and the others wait for its outcome.
+
         Raises
         ------
         StorageError
             The outcome could not be committed: nothing of the sample exists then.
         """
         record = SampleRecord.from_dict(sample)
-        known = self.store.outcome(record.identity)
-        if known is not None:
-            return {"outcome": known.outcome, "seconds": 0.0}
+        with byte_lock(self.store.folder / SIMULATING_LOCK, record.row):
+            known = self.store.outcome(record.identity)
+            if known is not None:
+                return {"outcome": known.outcome, "seconds": 0.0}
+            return self._run(record)
+
+    def _run(self, record: SampleRecord) -> dict[str, Any]:
         started = time.perf_counter()
         with self._trial(record) as trial:
             try:

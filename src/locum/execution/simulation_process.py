@@ -166,8 +166,12 @@ class Processes:
             for process in processes:
                 process.stop()
 
+    def one(self) -> SimulationProcess:
+        """One that starts when it is first asked."""
+        return SimulationProcess(self.study, self.log, self.timeout)
+
     def _started(self) -> list[SimulationProcess]:
-        processes = [SimulationProcess(self.study, self.log, self.timeout) for _ in range(self.count)]
+        processes = [self.one() for _ in range(self.count)]
         for process in processes:
             process.start()
         return processes
