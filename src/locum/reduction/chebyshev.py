@@ -51,14 +51,14 @@ class ChebyshevSum:
         """Values (m, k) at points (m, d); and derivatives (m, k, d - first), without the first variables."""
         tables = _tables(points, self.degrees)
         slopes = _slopes(points, tables)
-        values = _product(tables, self.degrees) @ self.factors
+        values = _product(tables, self.degrees).T @ self.factors
         derivatives = np.zeros((*values.shape, points.shape[1] - first))
         for column in range(first, points.shape[1]):
             rows = np.flatnonzero(self.degrees[:, column])
             degrees, orders = self.degrees[rows].copy(), self.degrees[rows, column]
             degrees[:, column] = 0
-            part = _product(tables, degrees) * slopes[:, column, orders]
-            derivatives[:, :, column - first] = part @ self.factors[rows]
+            part = _product(tables, degrees) * slopes[column, orders]
+            derivatives[:, :, column - first] = part.T @ self.factors[rows]
         return values, derivatives
 
 
@@ -151,29 +151,30 @@ def total_degree(dimension: int, degree: int) -> AnyArray:
 
 def products(points: Array, degrees: AnyArray) -> Array:
     """Products of Chebyshev polynomials (m, l) at points (m, d)."""
-    return _product(_tables(points, degrees), degrees)
+    return _product(_tables(points, degrees), degrees).T
 
 
 def _tables(points: Array, degrees: AnyArray) -> Array:
-    """T_0, T_1 ... of every variable, shape (m, d, largest degree + 1)."""
-    return np.asarray(np.polynomial.chebyshev.chebvander(points, max(int(degrees.max(initial=0)), 1)))
+    """T_0, T_1 ... of every variable, shape (d, largest degree + 1, m): what is chosen lies in one piece."""
+    highest = max(int(degrees.max(initial=0)), 1)
+    return np.ascontiguousarray(np.polynomial.chebyshev.chebvander(points, highest).transpose(1, 2, 0))
 
 
 def _slopes(points: Array, tables: Array) -> Array:
     """Their derivatives, by T_{n+1}' = 2 T_n + 2 x T_n' - T_{n-1}'."""
     slopes = np.zeros_like(tables)
-    slopes[:, :, 1] = 1.0
-    for order in range(1, tables.shape[2] - 1):
-        slopes[:, :, order + 1] = (
-            2.0 * tables[:, :, order] + 2.0 * points * slopes[:, :, order] - slopes[:, :, order - 1]
+    slopes[:, 1] = 1.0
+    for order in range(1, tables.shape[1] - 1):
+        slopes[:, order + 1] = (
+            2.0 * tables[:, order] + 2.0 * points.T * slopes[:, order] - slopes[:, order - 1]
         )
     return slopes
 
 
 def _product(tables: Array, degrees: AnyArray) -> Array:
-    """The factors (m, d, degree + 1) that rows of degrees (l, d) choose, multiplied: shape (m, l)."""
-    found = np.ones((len(tables), len(degrees)))
-    for axis, column in enumerate(degrees.T):
+    """The factors (d, degree + 1, m) that rows of degrees (l, d) choose, multiplied: shape (l, m)."""
+    found = np.ones((len(degrees), tables.shape[2]))
+    for table, column in zip(tables, degrees.T, strict=True):
         rows = np.flatnonzero(column)
-        found[:, rows] *= tables[:, axis, column[rows]]
+        found[rows] *= table[column[rows]]
     return found
