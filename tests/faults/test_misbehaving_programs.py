@@ -5,6 +5,8 @@ Each failure is one sample with its class and its log; nothing else is lost, and
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,14 +15,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from locum.exceptions import ModelError, StudyError
+from locum.exceptions import ModelError, SimulationError, StudyError
+from locum.execution.losses import record_loss
 from locum.execution.sampling import simulate
 from locum.execution.simulate import Simulator
 from locum.execution.status import status_document
 from locum.execution.workspace import Workspace, open_workspace
 from locum.parameters import sobol_design
 from locum.reports.study_report import write_study_report
-from locum.snapshots import SnapshotStore
+from locum.snapshots import SampleRecord, SnapshotStore
 from locum.study import load_study
 
 SIXTEENTHS = {  # of the range of x, as in program.sh
@@ -136,6 +139,38 @@ def test_the_doctor_leaves_nothing_either(locum, program_study, tmp_path: Path, 
     assert_killed_with_its_log(tmp_path)
     assert locum("doctor", study, "-q", WAVE_LOG=str(log)).returncode == 0
     assert len(runs(log)) == 3 and len(set(runs(log))) == 1
+
+
+def test_attempts_before_a_kill_are_in_the_record_and_are_not_made_again(
+    program_study, monkeypatch, log: Path
+) -> None:
+    study = program_study(does="again")
+    monkeypatch.setenv("WAVE_LOG", str(log))
+    monkeypatch.setenv("KILL", "worker")
+    with open_workspace(study, quiet=True) as work:
+        first, second = work.plan(np.array([[0.5, 0.5], [0.5, 0.6]]), "design")
+
+        def status(record: SampleRecord, line: int) -> int:
+            """Of a process that simulates this sample and is killed at a line of the log."""
+            monkeypatch.setenv("KILL_AT", str(line))
+            if not (process := os.fork()):
+                Simulator.for_study(load_study(study)).run(record.to_dict())
+                os._exit(0)
+            status = os.waitpid(process, 0)[1]
+            assert_no_orphan(log)
+            return status
+
+        def tried(record: SampleRecord) -> list[tuple[str, float]]:
+            return [(attempt.failure, attempt.settings["relaxation"]) for attempt in work.store.tried(record)]
+
+        assert status(first, line=2) == signal.SIGKILL
+        assert tried(first) == [("diverged", 1.0)]
+        assert status(first, line=0) == 0
+        assert tried(first) == [("diverged", 1.0), ("", 0.5)] and len(runs(log)) == 3
+        assert status(second, line=5) == signal.SIGKILL
+        record_loss(work.store, second, SimulationError("it died", "killed"), None, work.lost)
+        assert tried(second) == [("diverged", 1.0), ("killed", 0.5)]
+        assert "about to be killed" in work.store.tried(second)[1].log
 
 
 def assert_killed_with_its_log(folder: Path) -> None:

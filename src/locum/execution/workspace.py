@@ -104,8 +104,10 @@ class Workspace:
         return timeout + _PATIENCE if timeout is not None and ends_by_itself else timeout
 
     def lost(self, record: SampleRecord) -> Sequence[Attempt]:
-        """What is left of a sample whose process died."""
-        return self.model.lost(record.short) if isinstance(self.model, HasTrials) else ()
+        """What was tried for a sample whose process died."""
+        if not isinstance(self.model, HasTrials):
+            return ()
+        return self.model.lost(record.short, self.store.tried(record), record.parameters)
 
     def start_cluster(self) -> None:
         """Start where simulations run, unless that was done before; not for two threads at a time."""

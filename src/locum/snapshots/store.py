@@ -214,6 +214,17 @@ class SnapshotStore:
         """Turn failed samples into planned ones again; returns how many there were."""
         return self._catalogue.forget_failures([record.identity for record in records])
 
+    def note(self, record: SampleRecord, tried: Sequence[Attempt]) -> None:
+        """Keep what was tried for a sample until now, so that it is known whatever happens next.
+
+        A sample that has its outcome keeps the attempts that it was committed with.
+        """
+        self._catalogue.note(record.identity, tried)
+
+    def tried(self, record: SampleRecord) -> tuple[Attempt, ...]:
+        """What was tried for a sample; none where its model does not tell."""
+        return self._catalogue.attempts(record.identity).get(record.identity, ())
+
     def attempts(self) -> dict[str, tuple[Attempt, ...]]:
         """What was tried for each sample, by identity; of samples whose model tells."""
         return self._catalogue.attempts()

@@ -12,7 +12,7 @@ import shlex
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -147,11 +147,16 @@ class CommandModel:
             return trial.simulate(parameters)
 
     @contextmanager
-    def trial(self, name: str) -> Iterator[CommandTrial]:
-        """Begin a sample; its folders are removed at the end of the block."""
+    def trial(
+        self,
+        name: str,
+        tried: Sequence[Attempt] = (),
+        note: Callable[[Sequence[Attempt]], None] = lambda tried: None,
+    ) -> Iterator[CommandTrial]:
+        """Begin a sample, or go on with one; its folders are removed at the end of the block."""
         temporary = None if self.folders else tempfile.mkdtemp(prefix="locum-")
         folders = self.folders or RunFolders(Path(str(temporary)) / "runs", Path(str(temporary)) / "kept")
-        trial = CommandTrial(self, folders, name)
+        trial = CommandTrial(self, folders, name, tried, note)
         try:
             yield trial
         finally:
@@ -159,13 +164,13 @@ class CommandModel:
             if temporary:
                 shutil.rmtree(temporary, ignore_errors=True)
 
-    def lost(self, name: str) -> list[Attempt]:
+    def lost(self, name: str, tried: Sequence[Attempt], parameters: Mapping[str, float]) -> Sequence[Attempt]:
         """Keep the logs of a sample whose process died."""
         if self.folders is None:
-            return []
-        trial = CommandTrial(self, self.folders, name)
-        for number, folder in self.folders.left(name)[-1:]:
-            trial.fold(Attempt(self.settings), number, folder)
+            return tried
+        trial = CommandTrial(self, self.folders, name, tried)
+        for number, folder in self.folders.left(name):
+            trial.abandon(number, folder, parameters)
         return trial.attempts
 
     def sweep(self) -> None:
