@@ -30,10 +30,11 @@ def audit_champion(work: Workspace, n: int) -> dict[str, Any]:
     ------
     RegistryError
         No champion yet.
-    ModelError
-        Every simulation failed.
+    StudyError, ModelError
+        It cannot be simulated here, or every simulation failed.
     """
     candidate = work.champion
+    work.require()
     samples = _fresh_samples(work, n)
     work.progress.phase(f"auditing version {candidate.version.number} with {n} fresh simulations")
     simulate(work, [record for record in samples if record.outcome == "planned"])

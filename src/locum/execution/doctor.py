@@ -18,7 +18,7 @@ from locum.execution.losses import record_loss
 from locum.execution.simulation_process import simulation_processes
 from locum.execution.workspace import Workspace, open_workspace
 from locum.highfidelity.attempts import HasProgram
-from locum.parameters import sobol_design
+from locum.parameters import sobol_design, unknown_name
 from locum.snapshots import SampleRecord
 from locum.study import Study, load_study
 
@@ -94,6 +94,7 @@ def _examine(work: Workspace, document: dict[str, Any]) -> None:
         "bytes_on_disk": stored,
     }
     document["forecast"] = _forecast(work, stored)
+    problems += _misnamed_units(work.study, (*layout.fields, *layout.quantities))
     problems += _too_much(work.study, document["forecast"])
 
 
@@ -147,6 +148,15 @@ def _forecast(work: Workspace, stored: int) -> dict[str, Any]:
         "bytes": stored * left,
         "bytes_free": shutil.disk_usage(work.study.folder).free,
     }
+
+
+def _misnamed_units(study: Study, names: Sequence[str]) -> list[str]:
+    known = (*names, "coordinates", "times")
+    return [
+        f"{study.path}: model.units: {unknown_name('name', name, known)}"
+        for name in getattr(study.model, "units", {})
+        if name not in known
+    ]
 
 
 def _too_much(study: Study, forecast: Mapping[str, Any]) -> list[str]:

@@ -38,6 +38,7 @@ def simulate_at(study: str | Path, parameters: Mapping[str, float], *, quiet: bo
         values = work.space.matrix(parameters)
         if not work.space.inside(values).all():
             raise ParameterError(_outside(work, values[0]))
+        work.require()
         [record] = work.plan(values, "query")
         planned = record.outcome == "planned"
         if planned:

@@ -63,8 +63,8 @@ class Simulator:
 
     def _trial(self, record: SampleRecord) -> AbstractContextManager[Trial]:
         if isinstance(self.model, HasTrials):
-            note = partial(self.store.note, record)
-            return self.model.trial(record.short, self.store.tried(record), note)
+            tried = self.store.attempts(record).get(record.identity, ())
+            return self.model.trial(record.short, tried, partial(self.store.note, record))
         return nullcontext(_Plain(self.model))
 
 

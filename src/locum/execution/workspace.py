@@ -24,11 +24,12 @@ from locum.execution.projecting import problem_of
 from locum.execution.simulation_process import simulation_processes
 from locum.execution.surrogate_choice import SurrogateChoice, foreseen
 from locum.highfidelity import HighFidelityModel
-from locum.highfidelity.attempts import Attempt, HasTrials
+from locum.highfidelity.attempts import Attempt, HasProgram, HasTrials
 from locum.parameters import ParameterSpace
 from locum.registry import Registry
 from locum.snapshots import Outcome, Purpose, SampleRecord, SnapshotStore, sample_identity
 from locum.study import Numbers, Study, build_model, load_study
+from locum.study.command_building import PROGRAM_VERSION
 
 if TYPE_CHECKING:
     from locum.execution.cluster import Cluster
@@ -84,9 +85,7 @@ class Workspace:
     @cached_property
     def cluster(self) -> Cluster:
         """Where simulations run; started when it is first needed."""
-        self.study.require_room(available_cores(), available_memory())
-        if isinstance(self.model, HasTrials):
-            self.model.require()
+        self.require()
         log = self.study.folder / "logs" / "simulations.log"
         processes = self.resources.enter_context(
             simulation_processes(self.workers, self.study.to_json(), log, self.patience)
@@ -95,6 +94,18 @@ class Workspace:
 
         cores = self.study.model.cores_a_run or 1
         return self.resources.enter_context(open_cluster(self.store, processes, cores, self.lost))
+
+    def require(self) -> None:
+        """Refuse, before anything is planned or spent, what cannot be simulated here.
+
+        Raises
+        ------
+        StudyError, ModelError
+            A run that needs more than the machine has; a program that is not there.
+        """
+        self.study.require_room(available_cores(), available_memory())
+        if isinstance(self.model, HasTrials):
+            self.model.require()
 
     @property
     def patience(self) -> float | None:
@@ -107,7 +118,8 @@ class Workspace:
         """What was tried for a sample whose process died."""
         if not isinstance(self.model, HasTrials):
             return ()
-        return self.model.lost(record.short, self.store.tried(record), record.parameters)
+        tried = self.store.attempts(record).get(record.identity, ())
+        return self.model.lost(record.short, tried, record.parameters)
 
     def start_cluster(self) -> None:
         """Start where simulations run, unless that was done before; not for two threads at a time."""
@@ -239,6 +251,8 @@ def open_workspace(
             resources.enter_context(store.lock())
             if isinstance(model, HasTrials):
                 model.sweep()
+        if isinstance(model, HasProgram) and not readonly:
+            store.save_document(PROGRAM_VERSION, model.program_version)
         progress = resources.enter_context(watch(study.name, quiet or readonly))
         work = Workspace(study, model, store, Registry.open(store), progress, resources, time.monotonic())
         progress.workers = work.workers

@@ -78,11 +78,13 @@ class CommandModel:
         Seconds that a sample may take, all attempts together; None for no limit.
     program_version
         What the program says of itself.
+    unasked
+        Why it could not be asked now, where ``program_version`` is what it said before; empty otherwise.
 
     Raises
     ------
     ModelError
-        Templates that name what is not defined, file and line by file and line.
+        Templates or retries that name what is not defined, file and line by file and line.
     """
 
     name: str
@@ -104,10 +106,14 @@ class CommandModel:
     cores: int = 1
     timeout: float | None = None
     program_version: str = ""
+    unasked: str = ""
 
     def __post_init__(self) -> None:
-        known = (*self.parameters.names, *self.settings, "cores")
+        settable = (*self.parameters.names, *self.settings)
+        known = (*settable, "cores")
         wrong = [sentence for text in self._texts for sentence in text.undefined(known)]
+        for rule in self.retries:
+            wrong += rule.undefined(settable)
         if wrong:
             raise ModelError("\n".join(wrong))
 
@@ -120,7 +126,8 @@ class CommandModel:
         return {word: self._found(word, path) for word in words}
 
     def problems(self, parameters: Mapping[str, float]) -> list[str]:
-        """Programs that are not there, and parameters on which nothing depends."""
+        """Programs that are not there or do not answer, and parameters on which nothing depends."""
+        silent = [self.unasked] if self.unasked else []
         missing = [
             f"program {word!r} is not found along PATH; install it, or say where it is"
             for word, path in self.programs(parameters).items()
@@ -132,7 +139,7 @@ class CommandModel:
             for name in self.parameters.names
             if name not in used
         ]
-        return missing + idle
+        return silent + missing + idle
 
     def require(self) -> None:
         """Refuse to run where a program is not there."""
@@ -215,7 +222,11 @@ class CommandModel:
         """The commands, word by word."""
         for line in self.commands:
             if isinstance(line, Text):
-                yield shlex.split(line.render(values))
+                text = line.render(values)
+                try:
+                    yield shlex.split(text)
+                except ValueError as error:
+                    raise SimulationError(f"command {text!r}: {error}", "did not start") from None
             else:
                 yield [word.render(values) for word in line]
 
