@@ -28,6 +28,14 @@ from locum.flows.train import fit_surrogate, promote_candidate, train_candidate
 from locum.reports.study_report import up_to_date_report
 from locum.snapshots import SampleRecord
 
+NEEDED_LATER = (
+    "locum.regression.hyperparameters",
+    "locum.reports.report",
+    "locum.reports.terminal",
+    "matplotlib.tri",
+    "dask.array",  # by xarray, for its first variable
+)
+
 
 @flow(name="adapt", flow_run_name="adapt {study}", persist_result=False)
 def adapt(
@@ -91,7 +99,7 @@ def first_simulations(work: Workspace) -> Fitted | None:
         calibration = start_batch(work, calibration_to_run(work))
         training = start_batch(work, training_to_run(work))
         if training or calibration:  # not sooner: the simulation processes start faster alone
-            import_in_background("locum.regression.hyperparameters", "locum.reports.report", "matplotlib.tri")
+            import_in_background(*NEEDED_LATER)
         if training:
             training.result()
         if calibration and fitted is None and is_enough(work) and not calibration.state.is_final():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import importlib.util
 import itertools
 import json
 import os
@@ -13,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -86,6 +89,16 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(scope="session")
+def curved() -> ModuleType:
+    """The nonlinear models of ``curved.py``."""
+    specification = importlib.util.spec_from_file_location("curved", HERE / "curved.py")
+    assert specification is not None and specification.loader is not None
+    module = sys.modules["curved"] = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
 def prefect_server() -> Iterator[str]:
     """One Prefect server with an empty database for all tests that run flows; its address."""
     from prefect.settings import PREFECT_API_URL
@@ -93,6 +106,22 @@ def prefect_server() -> Iterator[str]:
 
     with prefect_test_harness(server_startup_timeout=180):
         yield str(PREFECT_API_URL.value())
+
+
+@pytest.fixture(scope="session")
+def deployed(prefect_server: str) -> str:
+    """Deploy what prefect.yaml describes, as people do; the server's address."""
+    environment = os.environ | {"PREFECT_API_URL": prefect_server}
+    for arguments in (
+        ("work-pool", "create", "local", "--type", "process"),
+        ("--no-prompt", "deploy", "--all"),
+    ):
+        command = [sys.executable, "-m", "prefect", *arguments]
+        answer = subprocess.run(
+            command, cwd=HERE.parent, env=environment, capture_output=True, text=True, timeout=COMMAND_LIMIT
+        )
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+    return prefect_server
 
 
 @pytest.fixture(scope="session")
@@ -214,14 +243,25 @@ def program_study(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Finished]:
-    """Folder of the smallest study, run in a fresh interpreter and with no server; and what the run said."""
-    folder = tmp_path_factory.mktemp("first_run")
-    study = write_wave(folder)
-    command = [sys.executable, "-m", "locum.cli", "run", str(study)]
-    environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
-    return folder, subprocess.run(
-        command, capture_output=True, text=True, timeout=COMMAND_LIMIT, env=environment
-    )
+    """Folder of the smallest study, run in a fresh interpreter and with no server; and what the run said.
+
+    It is run once, whatever the number of workers that test.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, said = shared / "first_run", shared / "first_run.json"
+    with (shared / "first_run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not said.exists():
+            folder.mkdir()
+            command = [sys.executable, "-m", "locum.cli", "run", str(write_wave(folder))]
+            environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=COMMAND_LIMIT, env=environment
+            )
+            said.write_text(json.dumps([command, done.returncode, done.stdout, done.stderr]))
+    return folder, subprocess.CompletedProcess(*json.loads(said.read_text()))
 
 
 @pytest.fixture

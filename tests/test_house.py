@@ -220,7 +220,8 @@ def imported_distributions(paths: Iterator[Path] | list[Path]) -> dict[str, str]
     for path in paths:
         for line, name in imports(path):
             top = name.split(".")[0]
-            if top not in sys.stdlib_module_names and top != "locum":
+            is_ours = top == "locum" or path.with_name(f"{top}.py").exists()
+            if top not in sys.stdlib_module_names and not is_ours:
                 for owner in owners.get(top, [top]):
                     found[canonical(owner)] = f"{path}:{line}"
     return found

@@ -96,14 +96,16 @@ def _workspace(
 
 
 def _prepare_flow(study: Path, overrides: list[str] | None, quiet: bool, flow: str) -> Any:
-    """Refuse what is wrong with a study at once, then import a flow while Prefect's server starts."""
+    """Refuse what is wrong with a study at once, then import a flow while all that it needs starts."""
     from importlib import import_module
 
     from locum.execution.environment import prepare_environment
-    from locum.execution.workspace import validated
+    from locum.execution.workspace import start_ahead, validated
 
     prepare_environment()
-    validated(study, overrides or ())
+    checked, model = validated(study, overrides or ())
+    if flow == "adapt" and not checked.folder.exists():  # there is something to simulate for sure
+        start_ahead(checked, model)
     if not quiet and "PREFECT_API_URL" not in os.environ:
         print(
             "starting Prefect's embedded server (some seconds; PREFECT_API_URL would name another)",

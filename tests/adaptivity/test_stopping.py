@@ -69,6 +69,16 @@ def test_stops_within_tolerance_even_when_budget_and_time_are_spent():
     assert not decision.goes_on
 
 
+def test_a_round_that_nobody_may_ask_does_not_end_the_study():
+    rounds = history(falling(0.4), 7)
+    better = [*rounds, scripted(7, 96, 0.9)]
+    assert decide(better, answering=rounds[-1]).goes_on
+    spent = decide(better, answering=rounds[-1], simulations=100)
+    assert spent.outcome is Outcome.BUDGET_SPENT and "90.00% of" not in spent.advice
+    assert decide(better, answering=better[-1]).outcome is Outcome.WITHIN_TOLERANCE
+    assert decide([*better, scripted(8, 110, 3.0)], answering=better[-1]).outcome is Outcome.WITHIN_TOLERANCE
+
+
 def test_budget_spent_says_how_many_simulations_are_needed():
     rounds = history(falling(0.5, start=8.0), 6)
     decision = decide(rounds, simulations=rounds[-1].simulations)
@@ -82,6 +92,13 @@ def test_time_spent():
     decision = decide(history(falling(0.5), 4), simulations=1000, wall_time=60, elapsed=61)
     assert decision.outcome is Outcome.TIME_SPENT
     assert "60 s" in decision.advice
+
+
+def test_a_budget_that_ends_too_soon_blames_nobody():
+    for budget in ({"simulations": 10}, {"wall_time": 60, "elapsed": 61}):
+        decision = decide(history(still, 2), **budget)
+        assert f"raise budget.{next(iter(budget))}" in decision.advice
+        assert "does not learn" not in decision.advice
 
 
 def test_no_progress_blames_the_regression_when_nothing_else_is_wrong():

@@ -6,7 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,16 +76,34 @@ def simulate(work: Workspace, records: Sequence[SampleRecord]) -> None:
 
 
 @pytest.fixture(scope="session")
-def dashboard(studies: dict[str, Path]) -> Iterator[Dashboard]:
-    """``locum dashboard`` of these studies, on a free port."""
-    command = [sys.executable, "-m", "locum.cli", "dashboard", *map(str, studies.values()), "--port", "0"]
-    environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+def simulate_here() -> Callable[[Workspace, Sequence[SampleRecord]], None]:
+    """Simulate without a cluster."""
+    return simulate
+
+
+@contextmanager
+def _dashboard_of(studies: Iterable[Path], **environment: str) -> Iterator[str]:
+    command = [sys.executable, "-m", "locum.cli", "dashboard", *map(str, studies), "--port", "0"]
+    inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=inherited | environment) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line.startswith("locum dashboard: http://127.0.0.1:"), line
-        yield Dashboard(line.split()[2], studies)
+        yield line.split()[2]
         process.terminate()
+
+
+@pytest.fixture(scope="session")
+def dashboard_of() -> Callable[..., AbstractContextManager[str]]:
+    """``locum dashboard`` of studies on a free port while a block runs; its address."""
+    return _dashboard_of
+
+
+@pytest.fixture(scope="session")
+def dashboard(studies: dict[str, Path]) -> Iterator[Dashboard]:
+    """The dashboard of these studies."""
+    with _dashboard_of(studies.values()) as address:
+        yield Dashboard(address, studies)
 
 
 @pytest.fixture(scope="session")
@@ -101,25 +121,37 @@ def browser() -> Iterator[object]:
         browser.close()
 
 
-@pytest.fixture
-def visit(browser, dashboard) -> Iterator[Callable[[str], object]]:
-    """Open one of the dashboard's pages: ``visit("studies/block")``.
-
-    At the end: nothing came from elsewhere, and the page had no error.
-    """
+@contextmanager
+def _browse(browser, address: str) -> Iterator[object]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     faults: list[str] = []
     page = context.new_page()
     page.set_default_timeout(120_000)
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    own = (dashboard.address, dashboard.address.replace("http:", "ws:"), "data:", "blob:")
+    own = (address, address.replace("http:", "ws:"), "data:", "blob:")
     page.on("request", lambda asked: None if asked.url.startswith(own) else faults.append(asked.url))
-
-    def open_page(way: str = ""):
-        page.goto(dashboard.address + way)
-        return page
-
-    yield open_page
+    yield page
     context.close()
     assert not faults
+
+
+@pytest.fixture
+def browse(browser) -> Callable[[str], AbstractContextManager[object]]:
+    """A page of a browser that visits an address while a block runs.
+
+    At the end: nothing came from elsewhere, and the page had no error.
+    """
+    return partial(_browse, browser)
+
+
+@pytest.fixture
+def visit(browser, dashboard) -> Iterator[Callable[[str], object]]:
+    """Open one of the dashboard's pages: ``visit("studies/block")``."""
+    with _browse(browser, dashboard.address) as page:
+
+        def open_page(way: str = ""):
+            page.goto(dashboard.address + way)
+            return page
+
+        yield open_page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ import pytest
 
 from locum.exceptions import ModelError, SimulationError
 from locum.execution.simulation_process import SimulationProcess
-from locum.execution.workspace import open_workspace
+from locum.execution.workspace import open_workspace, processes_of, start_ahead, validated
+from locum.snapshots import Cost, SampleRecord
+from locum.snapshots.durable import byte_lock
+from locum.snapshots.housekeeping import SIMULATING_LOCK
 from locum.study import load_study
 
 
@@ -74,3 +78,39 @@ def test_a_model_that_cannot_be_built_there_is_one_sentence(started, tmp_path: P
     (tmp_path / "wave.py").write_text("import no_such_solver\n")
     with pytest.raises(ModelError, match="no_such_solver"):
         process.run(samples[0])
+
+
+def test_two_that_come_upon_one_sample_run_it_once(started, wave_study, monkeypatch, tmp_path: Path) -> None:
+    """A query simulates a sample while a run begins that finds it planned: the run waits for the outcome."""
+    monkeypatch.setenv("WAVE_LOG", str(tmp_path / "runs.txt"))
+    process, samples = started()
+    with (
+        open_workspace(wave_study(), quiet=True) as work,
+        ThreadPoolExecutor(1) as threads,
+        byte_lock(work.study.folder / SIMULATING_LOCK, samples[0]["row"]),
+    ):
+        record = SampleRecord.from_dict(samples[0])
+        assert process.run(samples[1])["outcome"] == "done"
+        waiting = threads.submit(process.run, samples[0])
+        time.sleep(0.3)
+        assert not waiting.done()
+        work.store.save(record, work.model.simulate(record.parameters), Cost())
+    assert waiting.result() == {"outcome": "done", "seconds": 0.0}
+    assert len((tmp_path / "runs.txt").read_text().splitlines()) == 2  # the second one, and ours
+
+
+def test_processes_that_start_ahead_build_the_model_and_are_those_that_a_run_takes(
+    wave_study: Callable[..., Path],
+) -> None:
+    path = wave_study()
+    study, model = validated(path)
+    start_ahead(study, model)  # there is no store yet, in which it would keep what it simulates
+    with processes_of(study, model).open() as ahead:
+        [began, *_] = [process._process for process in ahead]
+        with open_workspace(path, quiet=True) as work:
+            [sample, *_] = work.plan(work.space.sample(1, work.generator("test")), "design")
+        assert ahead[0].run(sample.to_dict())["outcome"] == "done"
+        assert ahead[0]._process is began
+    assert all(process._process is None for process in ahead)
+    with processes_of(study, model).open() as new:
+        assert not set(map(id, new)) & set(map(id, ahead))

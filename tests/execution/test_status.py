@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from locum.execution.status import keep_check, last_check
+from locum.execution.workspace import open_workspace
 
 
 def test_a_check_is_remembered_until_another_version_answers(finished_work) -> None:
@@ -14,3 +15,12 @@ def test_a_check_is_remembered_until_another_version_answers(finished_work) -> N
     assert last_check(finished_work) > made
     finished_work.registry.promote(1, expected=champion)
     assert last_check(finished_work) == finished_work.registry.version(1).created
+
+
+def test_time_is_counted_over_all_runs_of_a_study(finished_work) -> None:
+    before = finished_work.elapsed
+    finished_work.keep_elapsed()
+    with open_workspace(finished_work.study.path, alone=False, quiet=True) as again:
+        assert again.elapsed >= before
+    with open_workspace(finished_work.study.path, readonly=True) as looking:
+        assert before <= looking.elapsed == looking.elapsed  # looking takes none

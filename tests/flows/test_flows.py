@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -87,21 +84,6 @@ def test_simulations_and_training_run_as_flows_of_their_own(prefect_server, wave
     assert simulate(study, quiet=True) == 14
     assert train(study, quiet=True) == 1
     assert train(study, quiet=True) == 1
-
-
-@pytest.fixture(scope="module")
-def deployed(prefect_server: str) -> None:
-    """Deploy what prefect.yaml describes, as people do."""
-    environment = os.environ | {"PREFECT_API_URL": prefect_server}
-    for arguments in (
-        ("work-pool", "create", "local", "--type", "process"),
-        ("--no-prompt", "deploy", "--all"),
-    ):
-        command = [sys.executable, "-m", "prefect", *arguments]
-        answer = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
-        )
-        assert answer.returncode == 0, answer.stdout + answer.stderr
 
 
 def test_deployments_are_there_one_run_at_a_time_and_check_every_night(client, deployed) -> None:

@@ -28,6 +28,7 @@ BASIS_SHARE = (
 )
 CALIBRATION_EXCESS = 2.0  # figures so many times the errors that were measured
 FARTHEST_FORECAST = 20.0
+_TELLING = 3  # rounds that show how fast a measure falls
 
 
 class Outcome(StrEnum):
@@ -102,6 +103,7 @@ class Decision:
 def decide(
     history: Sequence[Round],
     *,
+    answering: Round | None = None,
     simulations: int | None = None,
     wall_time: float | None = None,
     elapsed: float = 0.0,
@@ -112,12 +114,17 @@ def decide(
     ----------
     history
         All rounds so far, at least one, the newest last.
+    answering
+        The round whose surrogate answers; the newest where it is left out. A newer one that nobody may ask
+        says how the loop goes, and not whether the study is within tolerance.
     simulations, wall_time
         The budget: simulations in all, and seconds; None for no limit.
     elapsed
         Seconds since the study was started.
     """
-    last, verdict = history[-1], history[-1].verdict
+    last = history[-1]
+    answering = answering or last
+    verdict = answering.verdict
     found = (
         f"{verdict.share_lower:.2%} of the parameter distribution is within tolerance "
         f"at {verdict.confidence:.0%} confidence, and {verdict.share_required:.0%} are asked"
@@ -132,7 +139,7 @@ def decide(
         outcome, why = Outcome.NO_PROGRESS, "more simulations no longer help"
     else:
         return Decision(Outcome.CONTINUE, None, found)
-    blame = blamed(last)
+    blame = blamed(answering)
     return Decision(outcome, blame, f"{why}: {found}; {_remedy(history, blame, outcome)}")
 
 
@@ -193,7 +200,7 @@ def forecast(history: Sequence[Round]) -> int | None:
     The level is taken to fall with a power of the number of training simulations.
     """
     last = history[-1]
-    if len(history) < 3 or not 1 < last.verdict.level < math.inf:
+    if len(history) < _TELLING or not 1 < last.verdict.level < math.inf:
         return None
     gain = gain_per_doubling((_windows(history) or [history])[-1], lambda each: each.verdict.level)
     if gain < LEAST_GAIN:
@@ -213,10 +220,12 @@ def _windows(history: Sequence[Round]) -> list[Sequence[Round]]:
 
 def _remedy(history: Sequence[Round], blame: Blame, outcome: Outcome) -> str:
     last = history[-1]
-    needed = None if outcome is Outcome.NO_PROGRESS else forecast(history)
-    if needed is not None and blame in (Blame.REGRESSION, Blame.PROJECTION):
-        where = "budget.simulations" if outcome is Outcome.BUDGET_SPENT else "budget.wall_time"
+    learns = outcome is not Outcome.NO_PROGRESS and blame in (Blame.REGRESSION, Blame.PROJECTION)
+    where = "budget.simulations" if outcome is Outcome.BUDGET_SPENT else "budget.wall_time"
+    if learns and (needed := forecast(history)) is not None:
         advice = f"at the rate so far about {needed} simulations are needed: raise {where}"
+    elif learns and len(history) < _TELLING:
+        advice = f"after so few rounds nobody knows how fast the figures fall: raise {where}"
     else:
         advice = REMEDIES[blame].format(
             basis=last.basis,

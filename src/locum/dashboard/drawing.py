@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import panel as pn
@@ -58,12 +58,10 @@ class Beside:
             except LocumError as error:
                 if fault is not None:
                     self._tell(fault, error)
-            except Exception:
-                _LOG.exception("a part of a page could not be drawn")
             else:
                 self._tell(show, drawn)
 
-        (by or _ONE).submit(work)
+        (by or _ONE).submit(work).add_done_callback(_log_fault)
 
     def _tell(self, listener: Callable[[Any], None], news: Any) -> None:
         def tell() -> None:
@@ -77,3 +75,9 @@ class Beside:
     def _is_closed(self) -> bool:
         session = self._document.session_context
         return session is None or bool(session.destroyed)
+
+
+def _log_fault(done: Future[None]) -> None:
+    """What nobody foresaw is told in the log: no page waits for it."""
+    if done.exception() is not None:
+        _LOG.error("a part of a page could not be drawn", exc_info=done.exception())

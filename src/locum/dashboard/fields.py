@@ -10,6 +10,7 @@ import panel as pn
 from locum.arrays import Array
 from locum.dashboard.field_view import FieldView, drawable
 from locum.dashboard.frame import CONTROLS, text
+from locum.dashboard.sliders import PlaceSlider
 from locum.errors import CheckedSurrogate
 from locum.highfidelity.field import FieldDescription
 from locum.reports.field_pictures import FIELD_COLOURS, SIGNED_COLOURS
@@ -51,7 +52,7 @@ class FieldChoice:
         )
         times = description.times
         self._moment = text()
-        self._time = pn.widgets.IntSlider(
+        self._time = PlaceSlider(
             name="time",
             start=0,
             end=1 if times is None else max(len(times) - 1, 1),

@@ -50,8 +50,8 @@ td{vertical-align:top}
 """
 
 _CONTROLS = """
-:host{--primary-color:var(--blue);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,
-  "Helvetica Neue",Arial,"DejaVu Sans",sans-serif}
+:host{--primary-color:var(--blue);--color:var(--ink);color:var(--ink);
+  font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,"DejaVu Sans",sans-serif}
 label,.bk-slider-title{color:var(--ink);font-size:.9rem}
 .bk-slider-value{font-weight:600}
 .bk-input,select.bk-input{background:var(--card)!important;color:var(--ink);border:1px solid var(--grid);

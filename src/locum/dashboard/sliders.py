@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 import panel as pn
@@ -13,6 +14,20 @@ from locum.parameters import Parameter, ParameterSpace
 
 STEPS = 400
 """Places of a slider."""
+
+
+class AtOnce:
+    """A slider that is answered as it moves. Panel would collect moves for 50 ms; answers take less."""
+
+    _debounce: ClassVar[int] = 0
+
+
+class NumberSlider(AtOnce, pn.widgets.FloatSlider):  # type: ignore[misc]
+    """For a parameter."""
+
+
+class PlaceSlider(AtOnce, pn.widgets.IntSlider):  # type: ignore[misc]
+    """For one of the saved times."""
 
 
 class Sliders:
@@ -34,7 +49,7 @@ class Sliders:
         self._values = middle
         self._sliders, self._boxes, rows = [], [], []
         for column, parameter in enumerate(space.parameters):
-            slider = pn.widgets.FloatSlider(
+            slider = NumberSlider(
                 name=_title(parameter),
                 start=0.0,
                 end=1.0,

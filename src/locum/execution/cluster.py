@@ -65,6 +65,20 @@ def _run_on_worker(sample: dict[str, Any]) -> dict[str, Any]:
         return {"outcome": "lost", "failure": error.failure, "reason": error.reason}
 
 
+def _answer(result: Any) -> dict[str, Any]:
+    """What a task returned, or why it returned nothing; Dask gives its error as one raises it."""
+    if isinstance(result, dict):
+        return result
+    error = result[1] if isinstance(result, tuple) else result
+    if not isinstance(error, KilledWorker):
+        raise error
+    return {
+        "outcome": "lost",
+        "failure": "killed",
+        "reason": "the worker died each time it ran this sample",
+    }
+
+
 @dataclass(frozen=True, eq=False)
 class Cluster:
     """Runs planned samples, a future each."""
@@ -89,18 +103,12 @@ class Cluster:
             An outcome could not be committed (disk full, say); every committed sample stays.
         """
         futures = self._submitted(records)
-        for future in as_completed(list(futures), loop=self.client.loop):
+        finished = as_completed(list(futures), loop=self.client.loop, with_results=True, raise_errors=False)
+        for future, result in finished:
             record = futures.pop(future)
             if self.closing.is_set():
                 return  # the processes were ended, the simulations did not fail
-            try:
-                answer = future.result()
-            except KilledWorker:
-                answer = {
-                    "outcome": "lost",
-                    "failure": "killed",
-                    "reason": "the worker died each time it ran this sample",
-                }
+            answer = _answer(result)
             if answer["outcome"] == "lost":
                 error = SimulationError(answer["reason"], answer["failure"])
                 cost = record_loss(self.store, record, error, self.timeout, self.lost)

@@ -12,11 +12,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from locum.exceptions import LocumError, SimulationError
+from locum.exceptions import LocumError
 from locum.execution.environment import available_cores, available_memory
-from locum.execution.losses import record_loss
-from locum.execution.simulation_process import simulation_processes
-from locum.execution.workspace import Workspace, open_workspace
+from locum.execution.one_simulation import simulate_in
+from locum.execution.workspace import Workspace, open_workspace, processes_of
 from locum.highfidelity.attempts import HasProgram
 from locum.parameters import sobol_design, unknown_name
 from locum.snapshots import SampleRecord
@@ -113,14 +112,9 @@ def _simulated(work: Workspace, record: SampleRecord) -> tuple[SampleRecord, flo
         return record, None
     work.progress.phase("running one simulation")
     started = time.perf_counter()
-    log = work.study.folder / "logs" / "simulations.log"
-    with simulation_processes(1, work.study.to_json(), log, work.patience) as (process,):
-        try:
-            process.run(record.to_dict())
-        except SimulationError as error:
-            record_loss(work.store, record, error, work.patience, work.lost)
-    known = work.store.outcome(record.identity)
-    assert known is not None  # it ran to its outcome, or that could not be stored and was raised
+    with processes_of(work.study, work.model, 1).open() as (process,):
+        known = simulate_in(process, work, record)
+    assert known is not None
     return known, time.perf_counter() - started - known.seconds
 
 

@@ -21,6 +21,8 @@ from locum.highfidelity import HighFidelityModel
 from locum.highfidelity.attempts import Attempt, HasTrials, Trial
 from locum.highfidelity.snapshot_check import check_snapshot
 from locum.snapshots import Cost, SampleRecord, SnapshotStore
+from locum.snapshots.durable import byte_lock
+from locum.snapshots.housekeeping import SIMULATING_LOCK
 from locum.study import Study, build_model
 
 
@@ -32,12 +34,16 @@ class Simulator:
     store: SnapshotStore
 
     @classmethod
-    def for_study(cls, study: Study) -> Simulator:
-        """Build the model of a study and open its store."""
-        return cls(build_model(study), SnapshotStore.open(study.folder, catalogue_url=study.catalogue_url))
+    def for_study(cls, study: Study, model: HighFidelityModel | None = None) -> Simulator:
+        """Open the store of a study, and build its model where that was not done before."""
+        store = SnapshotStore.open(study.folder, catalogue_url=study.catalogue_url)
+        return cls(model or build_model(study), store)
 
     def run(self, sample: dict[str, Any]) -> dict[str, Any]:
         """Run one sample and commit its outcome, done or failed; a committed sample is not run again.
+
+        A run, a query and somebody at a dashboard may come upon the same planned sample at once: one of them
+        runs it, and the others wait for its outcome.
 
         Raises
         ------
@@ -45,9 +51,13 @@ class Simulator:
             The outcome could not be committed: nothing of the sample exists then.
         """
         record = SampleRecord.from_dict(sample)
-        known = self.store.outcome(record.identity)
-        if known is not None:
-            return {"outcome": known.outcome, "seconds": 0.0}
+        with byte_lock(self.store.folder / SIMULATING_LOCK, record.row):
+            known = self.store.outcome(record.identity)
+            if known is not None:
+                return {"outcome": known.outcome, "seconds": 0.0}
+            return self._run(record)
+
+    def _run(self, record: SampleRecord) -> dict[str, Any]:
         started = time.perf_counter()
         with self._trial(record) as trial:
             try:

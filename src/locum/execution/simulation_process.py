@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, Any
@@ -142,19 +143,41 @@ class SimulationProcess:
         )
 
 
-@contextmanager
-def simulation_processes(
-    count: int, study: str, log: Path, timeout: float | None
-) -> Iterator[list[SimulationProcess]]:
-    """Start processes for a study, which build the model meanwhile; they end with the block."""
-    processes = [SimulationProcess(study, log, timeout) for _ in range(count)]
-    try:
+@dataclass(frozen=True)
+class Processes:
+    """How many simulation processes a study has, and what each is started with, see `SimulationProcess`."""
+
+    count: int
+    study: str
+    log: Path
+    timeout: float | None
+
+    def start_ahead(self) -> None:
+        """Start them for whoever opens them later in this process; they build the model meanwhile."""
+        _AHEAD[self] = self._started()
+
+    @contextmanager
+    def open(self) -> Iterator[list[SimulationProcess]]:
+        """Those that were started ahead, or new ones; they end with the block."""
+        processes = _AHEAD.pop(self, None) or self._started()
+        try:
+            yield processes
+        finally:
+            for process in processes:
+                process.stop()
+
+    def one(self) -> SimulationProcess:
+        """One that starts when it is first asked."""
+        return SimulationProcess(self.study, self.log, self.timeout)
+
+    def _started(self) -> list[SimulationProcess]:
+        processes = [self.one() for _ in range(self.count)]
         for process in processes:
             process.start()
-        yield processes
-    finally:
-        for process in processes:
-            process.stop()
+        return processes
+
+
+_AHEAD: dict[Processes, list[SimulationProcess]] = {}
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
@@ -185,14 +208,21 @@ def _answer(answers: IO[bytes], answer: dict[str, Any]) -> None:
 
 
 def _runner(document: str) -> Any:
-    from locum.execution.simulate import Simulator
-    from locum.study import Study
+    import dask.array  # noqa: F401  xarray imports it for its first variable, which is no part of a simulation
 
-    simulator = Simulator.for_study(Study.from_json(document))
+    from locum.execution.simulate import Simulator
+    from locum.study import Study, build_model
+
+    study = Study.from_json(document)
+    model = build_model(study)
+
+    @cache
+    def simulator() -> Simulator:  # the store need not be there before the first sample is
+        return Simulator.for_study(study, model)
 
     def run(sample: dict[str, Any]) -> dict[str, Any]:
         try:
-            return simulator.run(sample)
+            return simulator().run(sample)
         except LocumError as error:
             return {"error": str(error), "failure": getattr(error, "failure", "storage")}
         except OSError as error:

@@ -6,7 +6,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,12 +16,12 @@ import numpy as np
 
 from locum.adaptivity import Round, standing
 from locum.arrays import Array
-from locum.exceptions import StudyError
+from locum.exceptions import StorageError, StudyError
 from locum.execution.candidate import Candidate
 from locum.execution.environment import available_cores, available_memory
 from locum.execution.progress import Progress, watch
 from locum.execution.projecting import problem_of
-from locum.execution.simulation_process import simulation_processes
+from locum.execution.simulation_process import Processes
 from locum.execution.surrogate_choice import SurrogateChoice, foreseen
 from locum.highfidelity import HighFidelityModel
 from locum.highfidelity.attempts import Attempt, HasProgram, HasTrials
@@ -33,9 +33,9 @@ from locum.study.command_building import PROGRAM_VERSION
 
 if TYPE_CHECKING:
     from locum.execution.cluster import Cluster
-    from locum.surrogates.evolution_training import EvolutionProblem
-    from locum.surrogates.projection_training import AffineProblem
+    from locum.execution.projecting import Problem
 
+_ELAPSED = "elapsed_seconds"
 _PATIENCE = 30.0  # seconds that a model gets to end its program at the timeout by itself
 
 
@@ -55,6 +55,8 @@ class Workspace:
         Closed with the workspace.
     started
         When, on the monotonic clock.
+    earlier
+        Seconds that earlier runs have taken.
     """
 
     study: Study
@@ -64,6 +66,7 @@ class Workspace:
     progress: Progress
     resources: ExitStack
     started: float
+    earlier: float = 0.0
 
     @cached_property
     def space(self) -> ParameterSpace:
@@ -78,41 +81,19 @@ class Workspace:
         return settled(self)
 
     @cached_property
-    def problem(self) -> AffineProblem | EvolutionProblem:
+    def problem(self) -> Problem:
         """The model's equations, as projection sees them."""
         return problem_of(self.study, self.model)
 
     @cached_property
     def cluster(self) -> Cluster:
         """Where simulations run; started when it is first needed."""
-        self.require()
-        log = self.study.folder / "logs" / "simulations.log"
-        processes = self.resources.enter_context(
-            simulation_processes(self.workers, self.study.to_json(), log, self.patience)
-        )
+        require_means(self.study, self.model)
+        processes = self.resources.enter_context(processes_of(self.study, self.model).open())
         from locum.execution.cluster import open_cluster  # Dask is imported while the processes start
 
         cores = self.study.model.cores_a_run or 1
         return self.resources.enter_context(open_cluster(self.store, processes, cores, self.lost))
-
-    def require(self) -> None:
-        """Refuse, before anything is planned or spent, what cannot be simulated here.
-
-        Raises
-        ------
-        StudyError, ModelError
-            A run that needs more than the machine has; a program that is not there.
-        """
-        self.study.require_room(available_cores(), available_memory())
-        if isinstance(self.model, HasTrials):
-            self.model.require()
-
-    @property
-    def patience(self) -> float | None:
-        """Seconds after which the process of a simulation is ended; None for never."""
-        timeout = self.study.execution.timeout
-        ends_by_itself = isinstance(self.model, HasTrials)
-        return timeout + _PATIENCE if timeout is not None and ends_by_itself else timeout
 
     def lost(self, record: SampleRecord) -> Sequence[Attempt]:
         """What was tried for a sample whose process died."""
@@ -126,9 +107,20 @@ class Workspace:
         _ = self.cluster
 
     @property
+    def elapsed(self) -> float:
+        """Seconds that all runs of the study have taken, this one included."""
+        now = 0.0 if self.store.database.readonly else time.monotonic() - self.started
+        return self.earlier + now
+
+    def keep_elapsed(self) -> None:
+        """Remember for later runs how long this one has taken by now; not worth failing for."""
+        with suppress(StorageError):
+            self.store.save_document(_ELAPSED, self.elapsed)
+
+    @property
     def workers(self) -> int:
         """Simulations that run at the same time."""
-        return self.study.workers(available_cores(), available_memory())
+        return _workers(self.study)
 
     @cached_property
     def numbers(self) -> Numbers:
@@ -201,6 +193,7 @@ class Workspace:
         """Keep a round under the number of its version, over an earlier sweep of it."""
         mine = {"study": self.study.hash, "model_version": self.model.version}
         self.store.save_round(version, {**mine, "entry": entry.to_dict()})
+        self.keep_elapsed()
 
 
 @contextmanager
@@ -254,13 +247,56 @@ def open_workspace(
         if isinstance(model, HasProgram) and not readonly:
             store.save_document(PROGRAM_VERSION, model.program_version)
         progress = resources.enter_context(watch(study.name, quiet or readonly))
-        work = Workspace(study, model, store, Registry.open(store), progress, resources, time.monotonic())
+        earlier = float(store.document(_ELAPSED) or 0.0)
+        work = Workspace(
+            study, model, store, Registry.open(store), progress, resources, time.monotonic(), earlier
+        )
         progress.workers = work.workers
         if alone and not readonly:
             store.save_study(study.to_yaml(), {p.name: p.unit for p in work.space.parameters})
             counts = Counter(record.outcome for record in work.samples())
             progress.resumed(counts["done"], counts["failed"])
+            resources.callback(work.keep_elapsed)
         yield work
+
+
+def require_means(study: Study, model: HighFidelityModel) -> None:
+    """Refuse a study that this machine has no room for, or not the program.
+
+    Raises
+    ------
+    StudyError, ModelError
+        What is missing.
+    """
+    study.require_room(available_cores(), available_memory())
+    if isinstance(model, HasTrials):
+        model.require()
+
+
+def processes_of(study: Study, model: HighFidelityModel, count: int | None = None) -> Processes:
+    """The processes in which a study's simulations run; as many as it has workers where no count is given."""
+    log = study.folder / "logs" / "simulations.log"
+    timeout = study.execution.timeout
+    if timeout is not None and isinstance(model, HasTrials):  # it ends its program at the timeout by itself
+        timeout += _PATIENCE
+    return Processes(count or _workers(study), study.to_json(), log, timeout)
+
+
+def start_ahead(study: Study, model: HighFidelityModel) -> None:
+    """Start the processes of a study before there is a workspace: they take as long to start as Prefect.
+
+    Raises
+    ------
+    StudyError, ModelError
+        As :func:`require_means` does.
+    """
+    require_means(study, model)
+    with suppress(OSError):  # a folder that cannot be made is refused where it is opened
+        processes_of(study, model).start_ahead()
+
+
+def _workers(study: Study) -> int:
+    return study.workers(available_cores(), available_memory())
 
 
 def validated(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Study, HighFidelityModel]:

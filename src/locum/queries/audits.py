@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import update
 
-from locum.queries.tables import audits, prepare
+from locum.queries.rows import Rows
+from locum.queries.tables import audits
 from locum.snapshots import Database
 
 SIGNIFICANCE = 0.01
@@ -79,6 +80,9 @@ class ClaimTest:
         return asdict(self)
 
 
+_WAITS = audits.c.done.is_(None)
+
+
 class Audits:
     """The audits of one study.
 
@@ -90,30 +94,23 @@ class Audits:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._there = prepare(database)
+        self._rows = Rows(database, audits, Audit)
 
     def add(self, chosen: Sequence[Audit]) -> None:
         """Write down answers that are to be audited."""
-        if chosen:
-            rows = [{key: value for key, value in asdict(each).items() if key != "id"} for each in chosen]
-            with self._database.writing() as connection:
-                connection.execute(insert(audits), rows)
+        self._rows.add(chosen)
 
     def waiting(self, version: int, limit: int | None = None) -> list[Audit]:
         """Answers of a version that are still to be simulated, the oldest first."""
-        return self._read((audits.c.version == version) & audits.c.done.is_(None), limit)
+        return self._rows.read((audits.c.version == version) & _WAITS, limit)
 
     def done(self, version: int) -> list[Audit]:
         """Audited answers of a version, in the order in which they were asked."""
-        return self._read((audits.c.version == version) & audits.c.errors.is_not(None), None)
+        return self._rows.read((audits.c.version == version) & audits.c.errors.is_not(None))
 
     def depth(self) -> int:
         """How many wait, of all versions."""
-        if not self._there:
-            return 0
-        with self._database.reading() as connection:
-            query = select(func.count()).select_from(audits).where(audits.c.done.is_(None))
-            return connection.scalar(query) or 0
+        return self._rows.count(_WAITS)
 
     def finish(self, audit: Audit, errors: Mapping[str, float] | None, reason: str | None = None) -> None:
         """Keep what the simulation of an audit found, or why it found nothing."""
@@ -125,18 +122,10 @@ class Audits:
 
     def forget_others(self, version: int) -> None:
         """Give up what waits of other versions: it would test a claim that nobody makes any more."""
-        others = (audits.c.version != version) & audits.c.done.is_(None)
+        others = (audits.c.version != version) & _WAITS
         values = {"reason": f"version {version} answers now", "done": time.time()}
         with self._database.writing() as connection:
             connection.execute(update(audits).where(others).values(**values))
-
-    def _read(self, condition: object, limit: int | None) -> list[Audit]:
-        if not self._there:
-            return []
-        columns = [audits.c[field.name] for field in fields(Audit)]
-        query = select(*columns).where(condition).order_by(audits.c.id).limit(limit)  # type: ignore[arg-type]
-        with self._database.reading() as connection:
-            return [Audit(**row._mapping) for row in connection.execute(query)]
 
 
 def claim_tests(done: Sequence[Audit], claimed: float) -> dict[str, ClaimTest]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 
-from sqlalchemy import Integer, cast, delete, func, insert, select
+from sqlalchemy import Integer, cast, delete, func, select
 
-from locum.queries.tables import prepare, queries, rows_of
+from locum.queries.rows import Rows
+from locum.queries.tables import queries, rows_of
 from locum.snapshots import Database
 
 KEPT = 32
@@ -73,9 +74,6 @@ class Activity:
     seconds: float
 
 
-_COLUMNS = [queries.c[field.name] for field in fields(LoggedQuery)]
-
-
 class QueryLog:
     """The query log of one study.
 
@@ -87,25 +85,19 @@ class QueryLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._there = prepare(database)
+        self._rows = Rows(database, queries, LoggedQuery)
 
     def write(self, entries: Sequence[LoggedQuery]) -> None:
         """Append requests, all in one transaction."""
-        if entries:
-            with self._database.writing() as connection:
-                connection.execute(insert(queries), [asdict(entry) for entry in entries])
+        self._rows.add(entries)
 
     def recent(self, limit: int = 1000, since: float = 0.0) -> list[LoggedQuery]:
         """The newest requests asked after ``since``, the newest first."""
-        if not self._there:
-            return []
-        query = select(*_COLUMNS).where(queries.c.asked >= since).order_by(queries.c.id.desc()).limit(limit)
-        with self._database.reading() as connection:
-            return [LoggedQuery(**row._mapping) for row in connection.execute(query)]
+        return self._rows.read(queries.c.asked >= since, limit, newest_first=True)
 
     def activity(self, since: float, interval: float) -> list[Activity]:
         """What was asked after ``since``, by intervals of so many seconds; empty ones are left out."""
-        if not self._there:
+        if not self._rows.are_there:
             return []
         intervals = (queries.c.asked - since) / interval
         whole = cast(intervals, Integer)

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
-from locum.queries.tables import exceedances, prepare, retrainings, rows_of
+from locum.queries.rows import Rows
+from locum.queries.tables import exceedances, retrainings, rows_of
 from locum.snapshots import Database
 
 ExceedanceKind = Literal["over tolerance", "outside the domain", "outside the ranges", "failed audit"]
@@ -91,8 +92,7 @@ class Retraining:
     outcome: str | None = None
 
 
-_EXCEEDANCE = [exceedances.c[field.name] for field in fields(Exceedance)]
-_OUTSIDE_RANGES = "outside the ranges"
+_WAITS = exceedances.c.settled.is_(None)
 
 
 class Outbox:
@@ -106,44 +106,31 @@ class Outbox:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._there = prepare(database)
+        self._rows = Rows(database, exceedances, Exceedance)
 
     def add(self, found: Sequence[Exceedance]) -> None:
         """Commit exceedances, all in one transaction; when this returns they survive a power cut."""
-        if found:
-            with self._database.writing() as connection:
-                connection.execute(insert(exceedances), [asdict(each) for each in found])
+        self._rows.add(found)
 
     def waiting(self, limit: int | None = None) -> list[Exceedance]:
         """Exceedances that nothing has come of yet, the oldest first."""
-        return self._read(exceedances.c.settled.is_(None), limit)
+        return self._rows.read(_WAITS, limit)
 
     def recent(self, limit: int = 1000) -> list[Exceedance]:
         """The newest exceedances, settled or not, the newest first."""
-        if not self._there:
-            return []
-        query = select(*_EXCEEDANCE).order_by(exceedances.c.id.desc()).limit(limit)
-        with self._database.reading() as connection:
-            return [Exceedance(**row._mapping) for row in connection.execute(query)]
+        return self._rows.read(true(), limit, newest_first=True)
 
     def depth(self) -> int:
         """How many exceedances wait."""
-        if not self._there:
-            return 0
-        with self._database.reading() as connection:
-            query = select(func.count()).select_from(exceedances).where(exceedances.c.settled.is_(None))
-            return connection.scalar(query) or 0
+        return self._rows.count(_WAITS)
 
     def newest(self) -> int:
         """Number of the exceedance that was added last; 0 where there is none."""
-        if not self._there:
-            return 0
-        with self._database.reading() as connection:
-            return connection.scalar(select(func.max(exceedances.c.id))) or 0
+        return self._rows.newest()
 
     def settle(self, outcome: str, *, up_to: int, kind: ExceedanceKind | None = None) -> int:
         """Say what came of everything that waits up to an exceedance's number, or of one kind; how many."""
-        mine = exceedances.c.settled.is_(None) & (exceedances.c.id <= up_to)
+        mine = _WAITS & (exceedances.c.id <= up_to)
         if kind is not None:
             mine &= exceedances.c.kind == kind
         with self._database.writing() as connection:
@@ -159,7 +146,7 @@ class Outbox:
 
     def retrainings(self) -> list[Retraining]:
         """All retrainings that queries asked for, by when they were last announced."""
-        if not self._there:
+        if not self._rows.are_there:
             return []
         query = select(*retrainings.c).order_by(retrainings.c.announced)
         with self._database.reading() as connection:
@@ -206,10 +193,3 @@ class Outbox:
         key = (retrainings.c.version == version) & (retrainings.c.training_set == training_set)
         with self._database.writing() as connection:
             connection.execute(update(retrainings).where(key).values(**values))
-
-    def _read(self, condition: object, limit: int | None) -> list[Exceedance]:
-        if not self._there:
-            return []
-        query = select(*_EXCEEDANCE).where(condition).order_by(exceedances.c.id).limit(limit)  # type: ignore[arg-type]
-        with self._database.reading() as connection:
-            return [Exceedance(**row._mapping) for row in connection.execute(query)]

@@ -86,7 +86,9 @@ class ProfiledLikelihood:
         columns, features = self._columns, self._features
         (n, f), w = features.shape, columns.shape[1]
         inverse = lapack.dpotri(cholesky, lower=1)[0]
-        inverse += np.tril(inverse, -1).T
+        diagonal = np.diag(inverse).copy()
+        inverse += inverse.T  # above the diagonal it was zero
+        np.fill_diagonal(inverse, diagonal)
         solved = inverse @ features
         information = features.T @ solved
         precision = inverse - solved @ np.linalg.solve(information, solved.T)

@@ -287,7 +287,6 @@ def _cost(work: Workspace) -> content.Cost:
     records = [record for record in work.samples() if record.outcome != "planned"]
     purposes = dict.fromkeys(record.purpose for record in records)
     seconds = [entry.seconds for entry in work.rounds()]
-    this_run = 0.0 if work.store.database.readonly else time.monotonic() - work.started
     return content.Cost(
         simulations=tuple(
             content.PurposeCost(
@@ -300,7 +299,7 @@ def _cost(work: Workspace) -> content.Cost:
         ),
         training_seconds=sum(entry.get("training", 0.0) for entry in seconds),
         sweep_seconds=sum(entry.get("sweep", 0.0) for entry in seconds),
-        wall_seconds=float(work.store.document("wall_seconds") or 0.0) + this_run,
+        wall_seconds=work.elapsed,
         simulation_seconds=float(np.median([r.seconds for r in records if r.outcome == "done"])),
     )
 

@@ -70,11 +70,12 @@ async def read_body(request: Request) -> bytes:
     Raises
     ------
     Problem
-        It says that it is something else than JSON. A page of a foreign site cannot send JSON without asking
-        first, and the service never allows that.
+        It says that it is something else than JSON, or a browser does not say what it is. A page of a foreign
+        site cannot send JSON without asking first, and the service never allows that.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
+    is_program = not media_type and "origin" not in request.headers  # clients of Triton say nothing
+    if media_type != "application/json" and not is_program:
         raise Problem(415, f"expected a body of application/json, got {media_type or 'none'}")
     return await request.body()
 
@@ -104,7 +105,7 @@ def parameter_values(space: ParameterSpace, parameters: Columns | Rows, limit: i
         More parameter sets than are allowed.
     """
     if isinstance(parameters, list):
-        _refuse_beyond(len(parameters), limit)
+        refuse_beyond(len(parameters), limit)
         names = set(space.names)
         for number, row in enumerate(parameters):
             if row.keys() != names:
@@ -113,7 +114,7 @@ def parameter_values(space: ParameterSpace, parameters: Columns | Rows, limit: i
                 except ParameterError as error:
                     raise ParameterError(f"parameter set {number}: {error}") from None
         return np.array([[row[name] for name in space.names] for row in parameters])
-    _refuse_beyond(
+    refuse_beyond(
         max((len(each) for each in parameters.values() if isinstance(each, list)), default=1), limit
     )
     values = space.matrix(parameters)
@@ -138,6 +139,13 @@ def check_units(space: ParameterSpace, units: Mapping[str, str]) -> None:
             raise ParameterError(f"parameter {name!r}: expected {known[name] or 'no unit'}, got {unit}")
 
 
-def _refuse_beyond(rows: int, limit: int) -> None:
+def refuse_beyond(rows: int, limit: int) -> None:
+    """Refuse more parameter sets than are allowed.
+
+    Raises
+    ------
+    Problem
+        There are more.
+    """
     if rows > limit:
         raise Problem(413, f"{rows} parameter sets are more than {limit}; ask for fewer at a time")

@@ -6,8 +6,6 @@ further figures are asked of the version that gave the first answer.
 
 from __future__ import annotations
 
-import json
-import math
 import tempfile
 import time
 from collections.abc import Mapping
@@ -22,6 +20,7 @@ from urllib.request import Request, urlopen
 from zipfile import ZipFile
 
 import numpy as np
+import orjson
 import xarray as xr
 
 from locum.arrays import AnyArray, Array
@@ -88,7 +87,7 @@ class Client:
 
     def ask(self, path: str, body: Any = None) -> Any:
         """Ask for a JSON document."""
-        return json.loads(self.content(path, body))
+        return orjson.loads(self.content(path, body))
 
     def content(self, path: str, body: Any = None, accept: str = JSON) -> bytes:
         """Ask, and ask again where the service says that it is busy.
@@ -103,7 +102,7 @@ class Client:
         headers = {"Accept": accept, "Content-Type": JSON}
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
-        data = None if body is None else json.dumps(body, allow_nan=False).encode()
+        data = None if body is None else orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
         for attempt in range(_MOST_ATTEMPTS):
             try:
                 with urlopen(
@@ -121,7 +120,7 @@ class Client:
 
 def _refusal(error: HTTPError) -> LocumError:
     try:
-        detail = str(json.loads(error.read())["detail"])
+        detail = str(orjson.loads(error.read())["detail"])
     except (ValueError, KeyError, TypeError):
         detail = error.reason
     return ParameterError(detail) if error.code == 422 else ServiceError(detail, error.code)
@@ -262,10 +261,12 @@ class RemotePrediction:
             return dataset
 
 
-def _columns(space: ParameterSpace, values: Array) -> dict[str, list[float]]:
-    return dict(zip(space.names, values.T.tolist(), strict=True))
+def _columns(space: ParameterSpace, values: Array) -> dict[str, Array]:
+    return dict(zip(space.names, np.ascontiguousarray(values.T), strict=True))
 
 
 def _numbers(values: list[float | None]) -> Array:
     """Numbers of a JSON list, in which null stands for what is not finite."""
-    return np.array([math.inf if value is None else value for value in values])
+    numbers = np.array(values, dtype=np.float64)  # null becomes NaN
+    numbers[np.isnan(numbers)] = np.inf
+    return numbers

@@ -22,6 +22,9 @@ def serve(
     max_rows: Annotated[int, typer.Option(min=1, help="Parameter sets of one request.")] = 200_000,
     max_body: Annotated[int, typer.Option(min=1, help="Bytes of one request.")] = 64 * 2**20,
     retrain: Annotated[bool, typer.Option(help="Queries over tolerance start `locum run`.")] = True,
+    collect: Annotated[
+        float, typer.Option(min=0, help="Seconds in which such queries are collected before it starts.")
+    ] = 30.0,
     audit_share: Annotated[
         float, typer.Option(min=0, max=1, help="Share of answers that is simulated in idle time.")
     ] = 0.01,
@@ -31,6 +34,7 @@ def serve(
 
     A version that is promoted meanwhile answers within two seconds, without a restart.
     """
+    from locum.queries import Triggers
     from locum.service.options import Limits, Options
     from locum.service.server import serve as serve_studies
 
@@ -38,6 +42,7 @@ def serve(
     options = Options(
         limits=limits,
         keys=key_file,
+        triggers=Triggers(window=collect),
         retrain=retrain,
         prefect=os.environ.get("PREFECT_API_URL"),
         audit_share=audit_share,

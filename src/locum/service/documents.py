@@ -170,6 +170,8 @@ class JobDocument(Document):
     job: str
     surrogate: str
     state: Literal["waiting", "running", "done", "failed"]
+    trouble: str | None
+    """Why it does not go on just now; it is tried again."""
     progress: JobProgress
     samples: list[JobSample]
 

@@ -1,62 +1,40 @@
 """The Open Inference Protocol (``/v2``), so that clients that speak it need nothing new.
 
-A model is a surrogate. Its inputs are one FP64 tensor for each parameter, of shape [n] or [n, 1]; its outputs
-the quantities of interest, an error figure for each output, the domain and the verdict. Protocol:
-https://github.com/open-inference/open-inference-protocol (rest). An infinite figure is null.
+A model is a surrogate. Its inputs are one FP64 (or FP32) tensor for each parameter, of shape [n] or [n, 1];
+its outputs the quantities of interest, an error figure for each output, the domain and the verdict. Protocol:
+https://github.com/open-inference/open-inference-protocol (rest). In JSON an infinite figure is null; tensors
+may travel as bytes instead.
 """
 
 from __future__ import annotations
 
-import math
 import time
-from typing import Annotated, Any, Literal
+from typing import Any
 from uuid import uuid4
 
-import numpy as np
-import orjson
 from fastapi import APIRouter, Request, Response
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from locum import __version__
-from locum.arrays import Array
-from locum.exceptions import ParameterError
-from locum.parameters import ParameterSpace, unknown_name
 from locum.queries import Scope
-from locum.service.answering import Answers
-from locum.service.asked import Asked, Number, parsed, read_body
+from locum.service.answering import Together
 from locum.service.documents import Document
 from locum.service.predicting import answered, keep
 from locum.service.problems import Problem
 from locum.service.routes import Reader, TheService, body_of, problems
+from locum.service.service import Service
+from locum.service.tensors import (
+    BINARY,
+    EXTENSION,
+    InferRequest,
+    infer_response,
+    input_values,
+    output_tensors,
+    read_infer,
+)
 
 router = APIRouter(prefix="/v2")
 PLATFORM = "locum"
-
-
-class InferInput(Asked):
-    """One parameter as a tensor."""
-
-    name: str
-    shape: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1, max_length=2)]
-    datatype: Literal["FP64", "FP32"]
-    data: list[Number] | list[list[Number]]
-    parameters: dict[str, Any] = Field(default={})
-
-
-class InferOutput(Asked):
-    """One output that is wanted."""
-
-    name: str
-    parameters: dict[str, Any] = Field(default={})
-
-
-class InferRequest(Asked):
-    """A tensor for each parameter."""
-
-    inputs: Annotated[list[InferInput], Field(min_length=1)]
-    outputs: list[InferOutput] | None = None
-    id: Annotated[str, Field(max_length=200)] | None = None
-    parameters: dict[str, Any] = Field(default={})
 
 
 class TensorDocument(Document):
@@ -70,7 +48,9 @@ class TensorDocument(Document):
 class InferredTensor(TensorDocument):
     """A tensor with its values."""
 
-    data: list[float | bool | str | None]
+    data: list[float | bool | str | None] | None = None
+    """Left out where it follows as bytes; ``parameters`` then says how many."""
+    parameters: dict[str, int] = Field(default={})
 
 
 class InferDocument(Document):
@@ -113,14 +93,16 @@ class ReadyDocument(Document):
     ready: bool
 
 
-_REQUEST = TypeAdapter(InferRequest)
-_BODY = body_of(InferRequest)
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"model": InferDocument, "content": {BINARY: {"schema": {"type": "string", "format": "binary"}}}},
+    **problems(404, 413, 415, 422, 503),
+}
 
 
 @router.get("", responses=problems())
 async def server(_: Reader) -> ServerDocument:
     """Name and version of the server."""
-    return ServerDocument(name="locum", version=__version__, extensions=[])
+    return ServerDocument(name="locum", version=__version__, extensions=[EXTENSION])
 
 
 @router.get("/health/live")
@@ -137,13 +119,21 @@ async def ready(service: TheService, response: Response) -> ReadyDocument:
 
 
 @router.get("/models/{name}", responses=problems(404, 503))
-@router.get("/models/{name}/versions/{version}", responses=problems(404, 422, 503))
-async def model(service: TheService, name: str, _: Reader, version: int | None = None) -> ModelDocument:
+async def model(service: TheService, name: str, _: Reader) -> ModelDocument:
     """Inputs and outputs of a model."""
-    together = await service.study(name).version(_number(version))
+    return _model_document(name, await service.study(name).version(None))
+
+
+@router.get("/models/{name}/versions/{version}", responses=problems(404, 422, 503))
+async def model_version(service: TheService, name: str, version: int, _: Reader) -> ModelDocument:
+    """Inputs and outputs of one version of a model."""
+    return _model_document(name, await service.study(name).version(_number(version)))
+
+
+def _model_document(name: str, together: Together) -> ModelDocument:
     description = together.loaded.checked.description
-    tensors = {name: "FP64" for name in description.quantities}
-    tensors |= {f"{name}_error_figure": "FP64" for name in description.outputs}
+    tensors = {each: "FP64" for each in description.quantities}
+    tensors |= {f"{each}_error_figure": "FP64" for each in description.outputs}
     tensors |= {"in_domain": "BOOL", "verdict": "BYTES"}
     return ModelDocument(
         name=name,
@@ -162,32 +152,46 @@ async def model_ready(service: TheService, name: str, response: Response, _: Rea
     return ReadyDocument(ready=there)
 
 
+@router.get("/models/{name}/versions/{version}/ready", responses=problems(404, 422, 503))
+async def model_version_ready(service: TheService, name: str, version: int, _: Reader) -> ReadyDocument:
+    """Whether a version of a model answers; one that does not exist is not found."""
+    await service.study(name).version(_number(version))
+    return ReadyDocument(ready=True)
+
+
 @router.post(
-    "/models/{name}/infer",
-    response_class=Response,
-    responses={200: {"model": InferDocument}, **problems(404, 413, 415, 422, 503)},
-    openapi_extra=_BODY,
+    "/models/{name}/infer", response_class=Response, responses=_ANSWERS, openapi_extra=body_of(InferRequest)
 )
+async def infer(request: Request, service: TheService, name: str) -> Response:
+    """Ask a model for one or many parameter sets."""
+    return await _inferred(request, service, name, None)
+
+
 @router.post(
     "/models/{name}/versions/{version}/infer",
     response_class=Response,
-    responses={200: {"model": InferDocument}, **problems(404, 413, 415, 422, 503)},
-    openapi_extra=_BODY,
+    responses=_ANSWERS,
+    openapi_extra=body_of(InferRequest),
 )
-async def infer(request: Request, service: TheService, name: str, version: int | None = None) -> Response:
-    """Ask a model for one or many parameter sets."""
+async def infer_version(request: Request, service: TheService, name: str, version: int) -> Response:
+    """Ask one version of a model for one or many parameter sets."""
+    return await _inferred(request, service, name, _number(version))
+
+
+async def _inferred(request: Request, service: Service, name: str, version: int | None) -> Response:
     started = time.perf_counter()
     service.guard.admit(request, Scope.PREDICT)
-    limits = service.options.limits
-    asked = parsed(_REQUEST, await read_body(request))
+    asked, binary = await read_infer(request)
     served = service.study(name)
-    together = await served.version(_number(version))
-    values = input_values(together.loaded.checked.space, asked.inputs, limits.rows)
+    together = await served.version(version)
+    space, most = together.loaded.checked.space, service.options.limits.rows
+    values = input_values(space, asked.inputs, binary, most)
     answers = await answered(service, together, values)
     identity = uuid4().hex
-    outputs = tensors_of(answers, None if asked.outputs is None else [each.name for each in asked.outputs])
+    wanted = None if asked.outputs is None else [each.name for each in asked.outputs]
+    tensors = output_tensors(answers, wanted)
     await keep(service, served, identity, answers, started, of_champion=version is None)
-    document = {
+    head = {
         "model_name": name,
         "model_version": str(together.loaded.number),
         "id": asked.id or identity,
@@ -196,74 +200,11 @@ async def infer(request: Request, service: TheService, name: str, version: int |
             "training_set": together.loaded.training_set,
             "outputs": together.loaded.outputs,
         },
-        "outputs": outputs,
     }
-    content = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
-    return Response(content, media_type="application/json")
+    return infer_response(asked, head, tensors)
 
 
-def input_values(space: ParameterSpace, inputs: list[InferInput], limit: int) -> Array:
-    """Parameter values of tensors, shape (n, p).
-
-    Raises
-    ------
-    ParameterError
-        A name that is missing, unknown or given twice, or data that do not have the shape.
-    Problem
-        Too many rows.
-    """
-    names = [each.name for each in inputs]
-    if len(set(names)) < len(names):
-        raise ParameterError("inputs: a parameter is given twice")
-    space.check_names(names)
-    columns = {each.name: _column(each) for each in inputs}
-    rows = max(len(column) for column in columns.values())
-    if rows > limit:
-        raise Problem(413, f"{rows} parameter sets are more than {limit}; ask for fewer at a time")
-    return space.matrix(columns)
-
-
-def _column(tensor: InferInput) -> Array:
-    try:
-        column = np.array(tensor.data, dtype=np.float64)
-    except ValueError:
-        column = np.empty(0)
-    rows = math.prod(tensor.shape)
-    if column.size != rows or tensor.shape[1:] not in ([], [1]):
-        raise ParameterError(
-            f"input {tensor.name!r}: expected as many numbers as the shape says, [n] or [n, 1]; "
-            f"got {column.size} for {tensor.shape}"
-        )
-    return column.ravel()
-
-
-def tensors_of(answers: Answers, wanted: list[str] | None) -> list[dict[str, Any]]:
-    """Outputs as tensors; all of them, or those that are wanted.
-
-    Raises
-    ------
-    ParameterError
-        One that does not exist.
-    """
-    description = answers.loaded.checked.description
-    known: dict[str, tuple[str, Any]] = {
-        name: ("FP64", np.ascontiguousarray(answers.quantities[:, j]))
-        for j, name in enumerate(description.quantities)
-    }
-    for j, name in enumerate(description.outputs):
-        known[f"{name}_error_figure"] = ("FP64", np.ascontiguousarray(answers.figures[:, j]))
-    known["in_domain"] = ("BOOL", answers.in_domain)
-    known["verdict"] = ("BYTES", answers.verdicts)
-    for name in wanted or []:
-        if name not in known:
-            raise ParameterError(unknown_name("output", name, known))
-    return [
-        {"name": name, "datatype": known[name][0], "shape": [len(answers)], "data": known[name][1]}
-        for name in (known if wanted is None else wanted)
-    ]
-
-
-def _number(version: int | None) -> int | None:
-    if version is not None and not 1 <= version < 2**31:
+def _number(version: int) -> int:
+    if not 1 <= version < 2**31:
         raise Problem(404, f"version {version} does not exist")
     return version

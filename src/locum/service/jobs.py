@@ -8,6 +8,7 @@ from locum.service.formats import zipped
 from locum.service.problems import Problem
 from locum.service.served import Served
 from locum.service.service import Service
+from locum.service.simulating import Simulations
 
 
 def find_job(service: Service, name: str) -> tuple[Served, dict[str, Any]]:
@@ -19,7 +20,7 @@ def find_job(service: Service, name: str) -> tuple[Served, dict[str, Any]]:
         There is none of that name.
     """
     for served in service.studies.values():
-        document = job_document(served, name, service.simulations[served.name].running)
+        document = job_document(served, name, service.simulations[served.name])
         if document is not None:
             return served, document
     raise Problem(404, "no job has this name")
@@ -40,7 +41,7 @@ def simulated_fields(served: Served, document: dict[str, Any]) -> bytes:
     return zipped(served.work.store.dataset([by_identity[identity] for identity in done]))
 
 
-def job_document(served: Served, name: str, running: str | None) -> dict[str, Any] | None:
+def job_document(served: Served, name: str, simulations: Simulations) -> dict[str, Any] | None:
     """A job as it stands; None if it is unknown."""
     samples = served.jobs.samples(name)
     if samples is None:
@@ -52,12 +53,13 @@ def job_document(served: Served, name: str, running: str | None) -> dict[str, An
     state = "waiting"
     if not waiting:
         state = "done" if "done" in outcomes else "failed"
-    elif waiting < len(records) or running in samples:
+    elif waiting < len(records) or simulations.running in samples:
         state = "running"
     return {
         "job": name,
         "surrogate": served.name,
         "state": state,
+        "trouble": (simulations.trouble or None) if waiting else None,
         "progress": {
             "done": outcomes.count("done"),
             "failed": outcomes.count("failed"),

@@ -14,7 +14,7 @@ from fastapi import Response as HttpResponse
 from pydantic import TypeAdapter
 
 from locum.queries import Scope
-from locum.service.answering import SMALL, WITHIN, Answers, Together, answer
+from locum.service.answering import SMALL, WITHIN, Answers, Together, answer_many
 from locum.service.asked import PredictRequest, check_units, parameter_values, parsed, read_body
 from locum.service.formats import Response, encoder, wanted_fields
 from locum.service.problems import Problem
@@ -54,7 +54,7 @@ async def answered(service: Service, together: Together, values: Any) -> Answers
     """Answers: at once together with others, or in a thread where there are many."""
     if len(values) <= SMALL:
         return await together.answer(values)
-    return await service.large.run(lambda: answer(together.loaded, values, together.trusted))
+    return await service.large.run(lambda: answer_many(together.loaded, values, together.trusted))
 
 
 async def with_fields(service: Service, served: Served, asked: PredictRequest, answers: Answers) -> Response:

@@ -91,7 +91,9 @@ def answer_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
-        return told(request, error.status_code, str(error.detail), error.headers)
+        # FastAPI calls a body that is no text a bad request; for us it is like every other wrong body
+        status = 422 if error.status_code == 400 else error.status_code
+        return told(request, status, str(error.detail), error.headers)
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> Response:

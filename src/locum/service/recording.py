@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from locum.exceptions import StorageError
 from locum.queries import Audit, Audits, Exceedance, ExceedanceKind, LoggedQuery, Outbox, QueryLog
 from locum.queries.log import KEPT as LOGGED
 from locum.queries.outbox import KEPT as WANTED
@@ -103,7 +104,12 @@ class Recorder:
     def flush(self) -> None:
         """Write down what is remembered."""
         with self._flushing:
-            self._log.write([self._lines.popleft() for _ in range(len(self._lines))])
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            try:
+                self._log.write(lines)
+            except StorageError:
+                self._lines.extendleft(reversed(lines))  # the disk may have room again later
+                raise
             chosen = [self._chosen.popleft() for _ in range(len(self._chosen))]
             if chosen and self._audits.depth() < _MOST_AUDITS:
                 self._audits.add(chosen)

@@ -147,6 +147,7 @@ async def promote(
 ) -> told.ChampionDocument:
     """Make a version the champion, if the champion is still the one that the caller saw."""
     served = service.study(name)
+    await served.version(wanted.version)  # one that cannot be loaded is not promoted
     await asyncio.to_thread(served.work.registry.promote, wanted.version, wanted.expected)
     await asyncio.to_thread(served.refresh)
     return told.ChampionDocument(champion=wanted.version)

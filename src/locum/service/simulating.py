@@ -14,16 +14,17 @@ import numpy as np
 
 from locum.arrays import Array
 from locum.errors import measured_errors
-from locum.exceptions import LocumError, ModelError, SimulationError, StorageError
-from locum.execution.simulation_process import SimulationProcess
+from locum.exceptions import LocumError
+from locum.execution.one_simulation import require_inside, simulate_in
 from locum.execution.training import truth_of
+from locum.execution.workspace import processes_of, require_means
 from locum.queries import Audit, Exceedance
 from locum.queries.tables import columns_of
 from locum.service.answering import Together
 from locum.service.problems import Problem
 from locum.service.relay import budget_left
 from locum.service.served import Served
-from locum.snapshots import Cost, SampleRecord
+from locum.snapshots import SampleRecord
 
 _LOOK = 0.5  # seconds between two looks for something to do
 _ERROR_LIMIT = 10.0  # seconds to wait after something went wrong
@@ -42,9 +43,7 @@ class Simulations:
 
     def __init__(self, served: Served, idle: float) -> None:
         self._served, self._idle = served, idle
-        study = served.work.study
-        log = study.folder / "logs" / "simulations.log"
-        self._process = SimulationProcess(study.to_json(), log, study.execution.timeout)
+        self._process = processes_of(served.work.study, served.work.model).one()
         self._wake, self._ended = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"simulations of {served.name}", daemon=True)
         self.running: str | None = None
@@ -66,12 +65,13 @@ class Simulations:
 
         Raises
         ------
+        ParameterError
+            Outside the ranges.
         Problem
-            More than are allowed or than the budget leaves, or outside the ranges.
+            More than are allowed or than the budget leaves.
         """
         work = self._served.work
-        if not work.space.inside(values).all():
-            raise Problem(422, "the study simulates inside the ranges of its parameters only")
+        require_inside(work, values)
         if len(values) > most:
             raise Problem(413, f"{len(values)} simulations are more than {most}; ask for fewer at a time")
         known = {record.identity for record in work.samples()}
@@ -147,15 +147,9 @@ class Simulations:
     def _run(self, record: SampleRecord) -> None:
         self.running = record.identity
         try:
-            self._process.run(record.to_dict())
-        except SimulationError as error:
-            if self._ended.is_set():
-                return  # the process was ended, the simulation did not fail
-            if error.failure == "storage":
-                raise StorageError(error.reason) from error
-            self._served.work.store.fail(record, error.failure, error.reason, Cost())
-        except ModelError:
-            raise
+            work = self._served.work
+            require_means(work.study, work.model)
+            simulate_in(self._process, work, record, self._ended.is_set)
         finally:
             self.running = None
 

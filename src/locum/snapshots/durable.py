@@ -6,6 +6,7 @@ import asyncio
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from zarr.storage import LocalStore
 from locum.exceptions import StorageError
 
 PARTIAL = ".partial"
+_LOOKS, _LOOK = 5, 0.01  # how often a lock that is taken is tried again, and seconds between
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space and run again",
     errno.EDQUOT: "the disk quota is exceeded; free some space and run again",
@@ -114,13 +116,48 @@ def file_lock(path: Path, *, refusal: str | None = None) -> Iterator[None]:
     try:
         with told_as_storage_error("lock", path):
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if refusal is not None else 0))
+                _take(descriptor, wait=refusal is None)
             except BlockingIOError:
                 holder = os.pread(descriptor, 32, 0).decode().strip() or "unknown"
                 raise StorageError((refusal or "").format(process=holder)) from None
             if refusal is not None:
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int, wait: bool) -> None:
+    """Take a lock at once, or wait for it; who only looks at it (:func:`is_locked`) does not count."""
+    for _ in range(_LOOKS):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            return
+        except BlockingIOError as error:
+            taken = error
+            time.sleep(_LOOK)
+    raise taken
+
+
+@contextmanager
+def byte_lock(path: Path, number: int) -> Iterator[None]:
+    """Hold one byte of a file for this process; wait while another process does.
+
+    A lock for each of many things, in one file. The system releases it when the process ends, and when the
+    process closes the file: a process holds one at a time.
+
+    Raises
+    ------
+    StorageError
+        The file cannot be written.
+    """
+    with told_as_storage_error("lock", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        with told_as_storage_error("lock", path):
+            fcntl.lockf(descriptor, fcntl.LOCK_EX, 1, number)
         yield
     finally:
         os.close(descriptor)

@@ -11,6 +11,8 @@ from pathlib import Path
 from locum.snapshots.durable import PARTIAL, is_locked, told_as_storage_error
 
 RUN_LOCK = ".locks/run.lock"
+SIMULATING_LOCK = ".locks/simulating.lock"
+"""One byte of it for each sample: see :func:`locum.snapshots.durable.byte_lock`."""
 _FORGOTTEN_SECONDS = 3600
 
 
