@@ -7,7 +7,7 @@ missing=()
 command -v ccx >/dev/null || missing+=(calculix-ccx)
 command -v simpleFoam >/dev/null || missing+=(openfoam)
 for library in libegl1 libgl1; do
-    dpkg-query -W "$library" >/dev/null 2>&1 || missing+=("$library")
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$library" 2>/dev/null)" = installed ] || missing+=("$library")
 done
 [ "${#missing[@]}" -gt 0 ] || exit 0
 
@@ -17,5 +17,7 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 fi
 echo "installing the system packages ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq
-apt-get install -qq --yes --no-install-recommends "${missing[@]}" >/dev/null
+if ! { apt-get update -qq && apt-get install -qq --yes --no-install-recommends "${missing[@]}" >/dev/null; }; then
+    echo "could not install ${missing[*]}; they are packages of Debian 12's main archive, which takes a network" >&2
+    exit 2
+fi

@@ -80,6 +80,9 @@ def test_a_simulation_that_fails_is_a_problem_until_it_succeeds(program_study, t
     assert problems(study, "accuracy.quantities={topp: {tolerance: 1}}") == [
         f"{study}: accuracy.quantities: quantity 'topp' is unknown; did you mean 'top'?"
     ]
+    assert problems(study, "model.units={heigt: m}") == [
+        f"{study}: model.units: name 'heigt' is unknown; did you mean 'height'?"
+    ]
     assert "budget.wall_time: the simulations will take" in problems(study, "budget.wall_time=1 ms")[0]
 
 

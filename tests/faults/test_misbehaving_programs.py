@@ -5,6 +5,8 @@ Each failure is one sample with its class and its log; nothing else is lost, and
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,15 +15,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from locum.exceptions import ModelError, StudyError
+from locum.exceptions import ModelError, SimulationError, StudyError
+from locum.execution.losses import record_loss
+from locum.execution.one_simulation import simulate_at
 from locum.execution.sampling import simulate
 from locum.execution.simulate import Simulator
 from locum.execution.status import status_document
 from locum.execution.workspace import Workspace, open_workspace
 from locum.parameters import sobol_design
 from locum.reports.study_report import write_study_report
-from locum.snapshots import SnapshotStore
-from locum.study import load_study
+from locum.snapshots import SampleRecord, SnapshotStore
+from locum.study import build_model, load_study
 
 SIXTEENTHS = {  # of the range of x, as in program.sh
     5: ("refused", "exit status 201"),
@@ -138,6 +142,39 @@ def test_the_doctor_leaves_nothing_either(locum, program_study, tmp_path: Path, 
     assert len(runs(log)) == 3 and len(set(runs(log))) == 1
 
 
+def test_attempts_before_a_kill_are_in_the_record_and_are_not_made_again(
+    program_study, monkeypatch, log: Path
+) -> None:
+    study = program_study(does="again")
+    monkeypatch.setenv("WAVE_LOG", str(log))
+    monkeypatch.setenv("KILL", "worker")
+    with open_workspace(study, quiet=True) as work:
+        first, second = work.plan(np.array([[0.5, 0.5], [0.5, 0.6]]), "design")
+
+        def status(record: SampleRecord, line: int) -> int:
+            """Of a process that simulates this sample and is killed at a line of the log."""
+            monkeypatch.setenv("KILL_AT", str(line))
+            if not (process := os.fork()):
+                Simulator.for_study(load_study(study)).run(record.to_dict())
+                os._exit(0)
+            status = os.waitpid(process, 0)[1]
+            assert_no_orphan(log)
+            return status
+
+        def tried(record: SampleRecord) -> list[tuple[str, float]]:
+            attempts = work.store.attempts(record)[record.identity]
+            return [(attempt.failure, attempt.settings["relaxation"]) for attempt in attempts]
+
+        assert status(first, line=2) == signal.SIGKILL
+        assert tried(first) == [("diverged", 1.0)]
+        assert status(first, line=0) == 0
+        assert tried(first) == [("diverged", 1.0), ("", 0.5)] and len(runs(log)) == 3
+        assert status(second, line=5) == signal.SIGKILL
+        record_loss(work.store, second, SimulationError("it died", "killed"), None, work.lost)
+        assert tried(second) == [("diverged", 1.0), ("killed", 0.5)]
+        assert "about to be killed" in work.store.attempts(second)[second.identity][1].log
+
+
 def assert_killed_with_its_log(folder: Path) -> None:
     """One sample was killed, and what its program said last is kept."""
     (lost,) = samples(folder, outcome="failed")
@@ -165,6 +202,31 @@ def test_on_a_full_disk_the_sample_failed_and_the_next_one_has_its_room(
     assert [record.failure for record in failed] == ["disk full"] * 2
     assert f"the disk of {small_disk}" in failed[0].reason
     assert not list(small_disk.iterdir())
+
+
+def test_what_is_known_is_read_where_the_program_is_not_installed(
+    program_study, monkeypatch, tmp_path: Path
+) -> None:
+    program = tmp_path / "bin" / "wave-solver"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho wave 1.0\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    study = program_study(model={"version_command": "wave-solver --version"})
+    with open_workspace(study, quiet=True) as work:
+        (record,) = work.plan(np.array([[0.5, 0.5]]), "design")
+        assert Simulator(work.model, work.store).run(record.to_dict())["outcome"] == "done"
+    program.unlink()
+    with open_workspace(study, readonly=True, create=False, quiet=True) as work:
+        assert status_document(work)["simulations"]["done"] == 1
+    with pytest.raises(ModelError, match="version_command: 'wave-solver' cannot be started: No such file"):
+        simulate_at(study, {"x": 0.1, "y": 0.1}, quiet=True)
+    assert [each.identity for each in samples(tmp_path)] == [record.identity]
+    elsewhere = ["storage.folder=elsewhere"]
+    with pytest.raises(
+        ModelError, match="'wave-solver' cannot be started: No such file or directory; install"
+    ):
+        build_model(load_study(study, elsewhere))
 
 
 def test_what_cannot_run_here_is_refused_before_a_sample_fails(program_study, tmp_path: Path) -> None:

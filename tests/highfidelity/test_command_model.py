@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -13,11 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from locum.exceptions import ModelError, SimulationError
+from locum.exceptions import LocumError, ModelError, SimulationError
 from locum.highfidelity.command import RunFolders
 from locum.study import build_model, load_study
 
 POINT = {"x": 0.25, "y": 0.5}
+MPIRUN = "mpirun --allow-run-as-root --oversubscribe -n {{ cores }}"
+mpirun = pytest.mark.skipif(not shutil.which("mpirun"), reason="mpirun is not installed")
 
 
 @pytest.fixture
@@ -146,33 +149,82 @@ def test_what_a_program_leaves_running_is_ended(model, monkeypatch, tmp_path: Pa
 
 
 @pytest.fixture
-def at_work(model, tmp_path: Path, monkeypatch):
-    """A process that simulates with a program that hangs; and the log that marks its family."""
-    hanging, log = model(does="hang"), tmp_path / "runs.txt"
+def hangs(model, tmp_path: Path, monkeypatch):
+    """Start a process that simulates with a program that hangs; gives it and its family's log."""
+    log = tmp_path / "runs.txt"
     monkeypatch.setenv("WAVE_LOG", str(log))
-    if not (process := os.fork()):
-        try:
-            hanging.simulate(POINT)
-        except SimulationError as error:
-            (tmp_path / "said.txt").write_text(error.reason)
-        finally:
-            os._exit(0)
-    assert soon(lambda: list(marked(log).values()).count("sleep 600 ") == 2)
-    yield process, log
+
+    def start(copies: int = 1, **keys) -> tuple[int, Path]:
+        hanging = model(does="hang", model=keys)
+        if not (process := os.fork()):
+            try:
+                hanging.simulate(POINT)
+            except SimulationError as error:
+                (tmp_path / "said.txt").write_text(error.reason)
+            finally:
+                os._exit(0)
+        assert soon(lambda: list(marked(log).values()).count("sleep 600 ") == 2 * copies)
+        return process, log
+
+    yield start
     for number in marked(log):
         with suppress(ProcessLookupError):
             os.kill(number, signal.SIGKILL)
 
 
-def test_when_the_simulating_process_is_killed_nothing_survives(at_work) -> None:
-    process, log = at_work
+def test_when_the_simulating_process_is_killed_nothing_survives(hangs) -> None:
+    process, log = hangs()
     os.kill(process, signal.SIGKILL)
     os.waitpid(process, 0)
     assert soon(lambda: not marked(log)), marked(log)
 
 
-def test_when_the_guard_is_killed_so_is_the_program_and_the_sample_failed(at_work, tmp_path: Path) -> None:
-    process, log = at_work
+@mpirun
+@pytest.mark.parametrize("victim", ["the process that simulates", "mpirun"])
+def test_no_rank_survives_a_kill(hangs, tmp_path: Path, victim: str) -> None:
+    process, log = hangs(copies=2, launcher=MPIRUN, cores=2)
+    launcher = next(number for number, line in marked(log).items() if line.startswith("mpirun "))
+    os.kill(launcher if victim == "mpirun" else process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    assert soon(lambda: not marked(log)), marked(log)
+    if victim == "mpirun":
+        assert "signal 9 (SIGKILL)" in (tmp_path / "said.txt").read_text()
+
+
+@mpirun
+def test_mpirun_starts_a_rank_a_core(model) -> None:
+    rank = "echo rank $OMPI_COMM_WORLD_RANK of $OMPI_COMM_WORLD_SIZE >> ranks.txt"
+    given = {
+        "launcher": MPIRUN,
+        "cores": 2,
+        "command": [["sh", "-c", f"{rank}; if [ $OMPI_COMM_WORLD_RANK = 0 ]; then sh program.sh; fi"]],
+        "quantities": {
+            "ranks": {"file": "ranks.txt", "column": 4},
+            "last": {"file": "ranks.txt", "column": 2, "take": "max"},
+        },
+    }
+    snapshot = model(model=given).simulate(POINT)
+    assert (float(snapshot["ranks"]), float(snapshot["last"])) == (2, 1)
+
+
+def test_srun_gets_its_options_then_the_program_and_its_arguments(model, tmp_path: Path) -> None:
+    """A stand-in on PATH; the words before the program are its options."""
+    srun = tmp_path / "bin" / "srun"
+    srun.parent.mkdir()
+    srun.write_text(
+        '#!/bin/sh\n[ "$*" = "--ntasks 2 --exact sh program.sh" ] || exit 64\nshift 3; exec "$@"\n'
+    )
+    srun.chmod(0o755)
+    path = f"{srun.parent}:{os.environ['PATH']}"
+    launched = model(
+        model={"launcher": "srun --ntasks {{ cores }} --exact", "cores": 2, "environment": {"PATH": path}}
+    )
+    assert float(launched.simulate(POINT)["residual"]) == 1e-9
+    assert launched.programs(POINT) | {"sh": None} == {"srun": str(srun), "sh": None}
+
+
+def test_when_the_guard_is_killed_so_is_the_program_and_the_sample_failed(hangs, tmp_path: Path) -> None:
+    process, log = hangs()
     guard = next(number for number, line in marked(log).items() if "guard.py" in line)
     os.kill(guard, signal.SIGKILL)
     os.waitpid(process, 0)
@@ -207,6 +259,28 @@ def test_a_typo_in_a_template_is_refused_with_file_and_line(model, tmp_path: Pat
     (tmp_path / "case" / "input.sh.j2").write_text("y={{ y }}\nx={{ x }\n")
     with pytest.raises(ModelError, match=r"template input.sh.j2, line 2: "):
         build_model(load_study(study))
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ({"launcher": 3}, "model.launcher: expected text, got 3; put it in quotes"),
+        ({"launcher": ["mpirun", "-n", 2]}, "model.launcher[2]: expected text, got 2; put it in quotes"),
+        ({"launcher": 'mpirun -n "2'}, "model.launcher: 'mpirun -n \"2' does not split into words"),
+        ({"command": "sh 'program.sh"}, "No closing quotation"),
+        ({"retries": [{"on": "divergd"}]}, "got 'divergd'; did you mean 'diverged'?"),
+        (
+            {"retries": [{"on": "diverged", "set": {"relaxation": "relaxatio / 2"}}]},
+            "model: retries: relaxation: ",
+        ),
+        ({"reader": {"kind": "cvs", "path": "a"}}, "got 'cvs'; did you mean 'csv'?"),
+        ({"reader": {"kind": "csv", "path": "a", "coordinate": ["x"]}}, "did you mean 'coordinates'?"),
+    ],
+)
+def test_a_mistake_in_the_section_is_one_sentence(model, keys, sentence: str) -> None:
+    with pytest.raises(LocumError) as error:
+        model(model=keys)
+    assert sentence in str(error.value) and "\n" not in str(error.value)
 
 
 def test_what_a_template_cannot_compute_is_a_failed_sample(fails, tmp_path: Path, program_study) -> None:

@@ -74,6 +74,34 @@ def test_a_plane_mesh_is_read_from_any_format(tmp_path, square, name):
     assert snapshot["mesh_face_nodes"].shape == (2, 3)
 
 
+def test_values_of_cells_stay_at_their_centres_on_the_dual_mesh(tmp_path):
+    """4 x 3 squares, one of them two triangles, with a linear field: exact at the centres."""
+    x, y = np.meshgrid(np.linspace(0, 4, 5), np.linspace(0, 3, 4))
+    points, corner = np.stack([x.ravel(), y.ravel()], axis=1), np.arange(15).reshape(3, 5)[:, :4].ravel()
+    quads = np.stack([corner, corner + 1, corner + 6, corner + 5], axis=1)
+    cells = [("quad", quads[1:]), ("triangle", quads[0, [[0, 1, 2], [0, 2, 3]]])]
+    values = [points[nodes] @ [1.0, 10.0] for _, nodes in cells]
+    pressure = [each.mean(axis=1) for each in values]
+    mesh = meshio.Mesh(points, cells, {}, {"p": pressure, "v": [np.stack([p, p], axis=1) for p in pressure]})
+    mesh.write(tmp_path / "out.vtu")
+    snapshot = plain_snapshot(MeshioReader("out.vtu").read(tmp_path))
+    centres = np.stack([snapshot["node_x"], snapshot["node_y"]], axis=1)
+    assert snapshot.sizes["node"] == 13 and snapshot["v"].shape == (13, 2)
+    assert np.allclose(snapshot["p"], centres @ [1, 10])
+    # the centres of squares would span 3 x 2; those of the two triangles reach farther into the corner
+    covered = measures(centres, snapshot["mesh_face_nodes"].values)
+    assert covered.min() > 0 and covered.sum() == pytest.approx(6 + 1 / 6)
+
+
+def test_cells_in_space_are_a_cloud_and_the_skin_is_left_out(tmp_path):
+    cells = [("quad", np.array([[0, 1, 2, 3]])), ("hexahedron", np.arange(8)[None])]
+    mesh = meshio.Mesh(CUBE, cells, {}, {"p": [np.array([7.0]), np.array([5.0])]})
+    mesh.write(tmp_path / "out.vtu")
+    result = MeshioReader("out.vtu", {"pressure": "p"}).read(tmp_path)
+    assert result["coordinates"].tolist() == [[0.5] * 3] and result["pressure"].tolist() == [5.0]
+    assert "cells" not in result
+
+
 def test_an_xdmf_series_has_times(tmp_path, square, monkeypatch):
     monkeypatch.chdir(tmp_path)  # meshio writes the arrays of a series into the working folder
     with meshio.xdmf.TimeSeriesWriter("out.xdmf") as writer:
@@ -87,8 +115,10 @@ def test_an_xdmf_series_has_times(tmp_path, square, monkeypatch):
 
 def test_mesh_files_that_are_no_use_are_refused_by_name(tmp_path, square):
     square.write(tmp_path / "out.vtu")
-    with pytest.raises(SimulationError, match="no field 'k' on nodes; there are T, u; on cells k"):
-        MeshioReader("out.vtu", {"k": "k"}).read(tmp_path)
+    with pytest.raises(SimulationError, match="no field 'q'; there are T, u on nodes, k on cells"):
+        MeshioReader("out.vtu", {"q": "q"}).read(tmp_path)
+    with pytest.raises(SimulationError, match="some fields are on nodes and others on cells; expected eith"):
+        MeshioReader("out.vtu", {"T": "T", "k": "k"}).read(tmp_path)
     whole = (tmp_path / "out.vtu").read_bytes()
     (tmp_path / "out.vtu").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(SimulationError, match=r"out\.vtu.*meshio cannot read it") as refused:

@@ -14,7 +14,7 @@ from locum.highfidelity.readers.frd import read_frd
 from locum.highfidelity.readers.frd_reader import FrdField, FrdReader, von_mises
 
 OUTPUTS = Path(__file__).parent / "outputs"
-TEXT = (OUTPUTS / "elements.frd").read_bytes()
+TEXT, BINARY = ((OUTPUTS / name).read_bytes() for name in ("elements.frd", "elements_binary.frd"))
 
 
 @pytest.fixture(scope="module")
@@ -141,20 +141,30 @@ def test_the_line_of_the_damage_is_named(damaged):
         read_frd(damaged(b"\n".join(lines)))
 
 
-@given(st.integers(0, len(TEXT) - 6))
-def test_a_truncated_file_is_never_read(tmp_path_factory, end):
+@given(st.integers(0, len(TEXT) - 6), st.sampled_from([TEXT, BINARY]))
+def test_a_truncated_file_is_never_read(tmp_path_factory, end, content):
     path = tmp_path_factory.mktemp("cut") / "elements.frd"
-    path.write_bytes(TEXT[:end])
+    path.write_bytes(content[: min(end, len(content) - 6)])
     with pytest.raises(SimulationError) as refused:
         read_frd(path)
     assert refused.value.failure == "output malformed"
 
 
-def test_binary_results_are_refused_with_what_to_do(damaged):
+def test_a_binary_file_says_the_same(recorded):
+    binary = read_frd(OUTPUTS / "elements_binary.frd")
+    assert np.array_equal(binary.nodes, recorded.nodes) and np.array_equal(binary.cells, recorded.cells)
+    assert np.allclose(binary.points, recorded.points, rtol=1e-5)
+    for found, wanted in zip(binary.blocks, recorded.blocks, strict=True):
+        assert (found.name, found.frame, found.time) == (wanted.name, wanted.frame, wanted.time)
+        assert found.components == wanted.components and np.array_equal(found.nodes, wanted.nodes)
+        assert np.allclose(found.values, wanted.values, rtol=1e-5, atol=0), found.name
+
+
+def test_short_node_numbers_are_refused(damaged):
     lines = TEXT.split(b"\n")
     number = next(i for i, line in enumerate(lines) if line.startswith(b"    2C"))
-    lines[number] = lines[number][:73] + b"3"
-    with pytest.raises(SimulationError, match=r"ask for text with \*NODE FILE"):
+    lines[number] = lines[number][:73] + b"0"
+    with pytest.raises(SimulationError, match="line 12, nodes: it is written in format 0; expected 1"):
         read_frd(damaged(b"\n".join(lines)))
 
 

@@ -138,9 +138,47 @@ def test_what_is_not_there_is_named(case):
     shutil.rmtree(case / "40")
     with pytest.raises(SimulationError, match="the program wrote no time after 0"):
         OpenFoamReader(FIELDS).read(case)
-    (case / "processor0").mkdir()
-    with pytest.raises(SimulationError, match="run reconstructPar"):
-        OpenFoamReader(FIELDS).read(case)
+
+
+@pytest.fixture
+def decomposed(case):
+    """The recorded case as if two processors had written it, without the files of the whole."""
+    cells = np.arange(20).reshape(4, 5)
+    for part, mine in enumerate([cells[:, :2].ravel(), cells[:, 2:].ravel()]):
+        mesh = case / f"processor{part}" / "constant" / "polyMesh"
+        mesh.mkdir(parents=True)
+        content = f"FoamFile {{ format ascii; }}\n{len(mine)}({' '.join(map(str, mine))})\n"
+        (mesh / "cellProcAddressing").write_text(content)
+        for time in ("20", "40"):
+            (mesh.parents[1] / time).mkdir()
+            for name in FIELDS.values():
+                values = foam_file(case, f"{time}/{name}").field(20)[mine]
+                rows = "\n".join(str(row.tolist()).strip("[]").replace(",", "") for row in values)
+                kind = "scalar" if values.ndim == 1 else "vector"
+                text = f"FoamFile {{ format ascii; }}\ninternalField nonuniform List<{kind}>\n{len(mine)}\n("
+                (mesh.parents[1] / time / name).write_text(f"{text}\n{rows}\n)\n;\nboundaryField {{}}\n")
+    shutil.rmtree(case / "20")
+    shutil.rmtree(case / "40")
+    return case
+
+
+def test_a_decomposed_case_says_the_same(decomposed):
+    reader = OpenFoamReader(FIELDS, times="all")
+    whole, found = reader.read(TEXT), reader.read(decomposed)
+    for name, values in whole.items():
+        assert np.array_equal(values, found[name]), name
+
+
+def test_a_decomposed_case_that_is_not_whole_is_refused(decomposed):
+    shutil.rmtree(decomposed / "processor1" / "40")
+    with pytest.raises(SimulationError, match="no file 'processor1/40/U'"):
+        OpenFoamReader(FIELDS).read(decomposed)
+    shutil.rmtree(decomposed / "processor1")
+    with pytest.raises(SimulationError, match="20 cells are not those of the 1 processors together"):
+        OpenFoamReader(FIELDS).read(decomposed)
+    (decomposed / "processor0").rename(decomposed / "processors2")
+    with pytest.raises(SimulationError, match="its files are collated: run reconstructPar"):
+        OpenFoamReader(FIELDS).read(decomposed)
 
 
 @pytest.mark.parametrize("part", ["points", "faces", "owner", "neighbour"])

@@ -140,6 +140,25 @@ def test_the_recorded_case_is_what_openfoam_writes(tmp_path, monkeypatch):
 
 
 @openfoam
+@pytest.mark.skipif(not shutil.which("mpirun"), reason="mpirun is not installed")
+def test_two_processors_say_what_one_says(tmp_path, monkeypatch):
+    """The decomposed case is read as it is, without reconstructPar."""
+    case = tmp_path / "cavity"
+    shutil.copytree(OUTPUTS / "cavity", case)
+    header = "FoamFile { version 2.0; format ascii; class dictionary; object decomposeParDict; }\n"
+    halves = "numberOfSubdomains 2; method simple; simpleCoeffs { n (2 1 1); delta 0.001; }\n"
+    (case / "system" / "decomposeParDict").write_text(header + halves)
+    monkeypatch.setenv("WM_PROJECT_DIR", "/usr/share/openfoam")
+    parallel = "mpirun --allow-run-as-root --oversubscribe -n 2 simpleFoam -parallel"
+    for command in ("blockMesh", "decomposePar", parallel):
+        subprocess.run(command.split(), cwd=case, check=True, capture_output=True, timeout=120)
+    reader = OpenFoamReader({"velocity": "U", "pressure": "p"}, times="all")
+    fresh, recorded = reader.read(case), reader.read(OUTPUTS / "cavity_text")
+    for name, values in recorded.items():
+        assert np.allclose(fresh[name], values, rtol=1e-3, atol=1e-4 * np.abs(values).max()), name
+
+
+@openfoam
 def test_a_few_iterations_of_the_airfoil_are_not_taken_for_an_answer(tmp_path):
     """The solver ends with status 0 and forces far from their end."""
     path = ROOT / "configs" / "openfoam_airfoil.yaml"

@@ -10,7 +10,7 @@ from locum.exceptions import ModelError
 from locum.execution.candidate import Candidate
 from locum.execution.sampling import simulate
 from locum.execution.training import truth_of
-from locum.execution.workspace import Workspace
+from locum.execution.workspace import Workspace, require_means
 from locum.snapshots import SampleRecord
 
 AUDIT: Final = "audit"  # document of the store: what the last audit found
@@ -30,10 +30,11 @@ def audit_champion(work: Workspace, n: int) -> dict[str, Any]:
     ------
     RegistryError
         No champion yet.
-    ModelError
-        Every simulation failed.
+    StudyError, ModelError
+        It cannot be simulated here, or every simulation failed.
     """
     candidate = work.champion
+    require_means(work.study, work.model)
     samples = _fresh_samples(work, n)
     work.progress.phase(f"auditing version {candidate.version.number} with {n} fresh simulations")
     simulate(work, [record for record in samples if record.outcome == "planned"])

@@ -17,7 +17,7 @@ from locum.execution.environment import available_cores, available_memory
 from locum.execution.one_simulation import simulate_in
 from locum.execution.workspace import Workspace, open_workspace, processes_of
 from locum.highfidelity.attempts import HasProgram
-from locum.parameters import sobol_design
+from locum.parameters import sobol_design, unknown_name
 from locum.snapshots import SampleRecord
 from locum.study import Study, load_study
 
@@ -93,6 +93,7 @@ def _examine(work: Workspace, document: dict[str, Any]) -> None:
         "bytes_on_disk": stored,
     }
     document["forecast"] = _forecast(work, stored)
+    problems += _misnamed_units(work.study, (*layout.fields, *layout.quantities))
     problems += _too_much(work.study, document["forecast"])
 
 
@@ -141,6 +142,15 @@ def _forecast(work: Workspace, stored: int) -> dict[str, Any]:
         "bytes": stored * left,
         "bytes_free": shutil.disk_usage(work.study.folder).free,
     }
+
+
+def _misnamed_units(study: Study, names: Sequence[str]) -> list[str]:
+    known = (*names, "coordinates", "times")
+    return [
+        f"{study.path}: model.units: {unknown_name('name', name, known)}"
+        for name in getattr(study.model, "units", {})
+        if name not in known
+    ]
 
 
 def _too_much(study: Study, forecast: Mapping[str, Any]) -> list[str]:

@@ -27,7 +27,10 @@ def record_loss(
     if error.failure == "storage":
         raise StorageError(error.reason)
     seconds = timeout or 0.0 if error.failure == "timed out" else 0.0
-    left = [replace(attempt, failure=error.failure, reason=error.reason) for attempt in lost(record)]
+    left = [
+        attempt if attempt.failure else replace(attempt, failure=error.failure, reason=error.reason)
+        for attempt in lost(record)
+    ]
     cost = Cost(seconds=seconds, attempts=tuple(left))
     store.fail(record, error.failure, error.reason, cost)
     return cost

@@ -38,11 +38,12 @@ def simulate_at(study: str | Path, parameters: Mapping[str, float], *, quiet: bo
     with open_workspace(study, alone=False, quiet=quiet) as work:
         values = work.space.matrix(parameters)
         require_inside(work, values)
+        if work.store.outcome(work.identity(values[0])) is None:
+            require_means(work.study, work.model)
         [record] = work.plan(values, "query")
         planned = record.outcome == "planned"
         known: SampleRecord | None = record
         if planned:
-            require_means(work.study, work.model)
             work.progress.plan(1)
             work.progress.phase("simulating")
             with processes_of(work.study, work.model, 1).open() as (process,):

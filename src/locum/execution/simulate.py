@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,8 @@ class Simulator:
 
     def _trial(self, record: SampleRecord) -> AbstractContextManager[Trial]:
         if isinstance(self.model, HasTrials):
-            return self.model.trial(record.short)
+            tried = self.store.attempts(record).get(record.identity, ())
+            return self.model.trial(record.short, tried, partial(self.store.note, record))
         return nullcontext(_Plain(self.model))
 
 

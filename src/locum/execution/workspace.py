@@ -24,11 +24,12 @@ from locum.execution.projecting import problem_of
 from locum.execution.simulation_process import Processes
 from locum.execution.surrogate_choice import SurrogateChoice, foreseen
 from locum.highfidelity import HighFidelityModel
-from locum.highfidelity.attempts import Attempt, HasTrials
+from locum.highfidelity.attempts import Attempt, HasProgram, HasTrials
 from locum.parameters import ParameterSpace
 from locum.registry import Registry
 from locum.snapshots import Outcome, Purpose, SampleRecord, SnapshotStore, sample_identity
 from locum.study import Numbers, Study, build_model, load_study
+from locum.study.command_building import PROGRAM_VERSION
 
 if TYPE_CHECKING:
     from locum.execution.cluster import Cluster
@@ -95,8 +96,11 @@ class Workspace:
         return self.resources.enter_context(open_cluster(self.store, processes, cores, self.lost))
 
     def lost(self, record: SampleRecord) -> Sequence[Attempt]:
-        """What is left of a sample whose process died."""
-        return self.model.lost(record.short) if isinstance(self.model, HasTrials) else ()
+        """What was tried for a sample whose process died."""
+        if not isinstance(self.model, HasTrials):
+            return ()
+        tried = self.store.attempts(record).get(record.identity, ())
+        return self.model.lost(record.short, tried, record.parameters)
 
     def start_cluster(self) -> None:
         """Start where simulations run, unless that was done before; not for two threads at a time."""
@@ -240,6 +244,8 @@ def open_workspace(
             resources.enter_context(store.lock())
             if isinstance(model, HasTrials):
                 model.sweep()
+        if isinstance(model, HasProgram) and not readonly:
+            store.save_document(PROGRAM_VERSION, model.program_version)
         progress = resources.enter_context(watch(study.name, quiet or readonly))
         earlier = float(store.document(_ELAPSED) or 0.0)
         work = Workspace(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
@@ -74,12 +74,24 @@ class HasTrials(Protocol):
         """
         ...
 
-    def trial(self, name: str) -> AbstractContextManager[Trial]:
-        """Begin the sample of this name; what is not to be kept of it is removed at the end of the block."""
+    def trial(
+        self, name: str, tried: Sequence[Attempt] = (), note: Callable[[Sequence[Attempt]], None] = ...
+    ) -> AbstractContextManager[Trial]:
+        """Begin a sample, or go on with one; what is not to be kept is removed at the end of the block.
+
+        Parameters
+        ----------
+        name
+            Of the sample.
+        tried
+            Its attempts that failed before, in a run that was killed.
+        note
+            Is told all attempts each time that one has failed.
+        """
         ...
 
-    def lost(self, name: str) -> Sequence[Attempt]:
-        """Keep what is left of a sample whose process died, and say what that was."""
+    def lost(self, name: str, tried: Sequence[Attempt], parameters: Mapping[str, float]) -> Sequence[Attempt]:
+        """Keep what is left of a sample whose process died; what was tried, the attempt at work the last."""
         ...
 
     def sweep(self) -> None:

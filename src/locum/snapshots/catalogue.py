@@ -200,7 +200,7 @@ class Catalogue:
                 elif connection.scalar(select(outcomes.c.identity).where(outcomes.c.identity == identity)):
                     return False
                 connection.execute(insert(outcomes).values(**row))
-                _insert_attempts(connection, identity, cost.attempts)
+                _replace_attempts(connection, identity, cost.attempts)
         except IntegrityError as error:
             if self.outcome(identity) is None:
                 raise StorageError(f"sample {identity[:8]} was never planned; plan it first") from error
@@ -212,14 +212,22 @@ class Catalogue:
         with self.database.writing() as connection:
             return _forget_failed(connection, identities)
 
-    def attempts(self) -> dict[str, tuple[Attempt, ...]]:
-        """What was tried for each sample, by identity; of samples whose model tells."""
+    def note(self, identity: str, tried: Sequence[Attempt]) -> None:
+        """Replace what was tried for a sample, unless it has its outcome."""
+        with self.database.writing() as connection:
+            known = select(outcomes.c.identity).where(outcomes.c.identity == identity)
+            if connection.scalar(known) is None:
+                _replace_attempts(connection, identity, tried)
+
+    def attempts(self, identity: str | None = None) -> dict[str, tuple[Attempt, ...]]:
+        """What was tried, for one sample or for each, by identity; of samples whose model tells."""
         found: dict[str, tuple[Attempt, ...]] = {}
         with self.database.reading() as connection:
             if inspect(connection).has_table(attempts.name):  # which older catalogues lack
                 query = select(attempts).order_by(attempts.c.identity, attempts.c.number)
-                for identity, _, *values in connection.execute(query):
-                    found[identity] = (*found.get(identity, ()), Attempt(*values))
+                query = query if identity is None else query.where(attempts.c.identity == identity)
+                for sample, _, *values in connection.execute(query):
+                    found[sample] = (*found.get(sample, ()), Attempt(*values))
         return found
 
     def outcome(self, identity: str) -> SampleRecord | None:
@@ -303,9 +311,10 @@ def _forget_failed(connection: Connection, identities: Sequence[str]) -> int:
     return len(forgotten)
 
 
-def _insert_attempts(connection: Connection, identity: str, tried: Sequence[Attempt]) -> None:
+def _replace_attempts(connection: Connection, identity: str, tried: Sequence[Attempt]) -> None:
     if tried:
         attempts.create(connection, checkfirst=True)  # older catalogues lack it
+        connection.execute(delete(attempts).where(attempts.c.identity == identity))
         rows = [{"identity": identity, "number": k, **asdict(each)} for k, each in enumerate(tried, 1)]
         connection.execute(insert(attempts), rows)
 

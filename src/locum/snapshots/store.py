@@ -214,9 +214,13 @@ class SnapshotStore:
         """Turn failed samples into planned ones again; returns how many there were."""
         return self._catalogue.forget_failures([record.identity for record in records])
 
-    def attempts(self) -> dict[str, tuple[Attempt, ...]]:
-        """What was tried for each sample, by identity; of samples whose model tells."""
-        return self._catalogue.attempts()
+    def note(self, record: SampleRecord, tried: Sequence[Attempt]) -> None:
+        """Keep what was tried until now for a sample that has no outcome yet."""
+        self._catalogue.note(record.identity, tried)
+
+    def attempts(self, record: SampleRecord | None = None) -> dict[str, tuple[Attempt, ...]]:
+        """What was tried, for one sample or for each, by identity; of samples whose model tells."""
+        return self._catalogue.attempts(None if record is None else record.identity)
 
     def outcome(self, identity: str) -> SampleRecord | None:
         """Look up a sample that is done or failed; None where it has no outcome."""
@@ -374,9 +378,7 @@ class SnapshotStore:
             if record.outcome != "done":
                 raise StorageError(f"{record} is {record.outcome}; expected a sample that is done")
             if record.ensemble != records[0].ensemble:
-                raise StorageError(
-                    f"{record} is of another version of the model than {records[0]}; take one version"
-                )
+                raise StorageError(f"{record} is of another version than {records[0]}; take one version")
         return self._ensemble(records[0])
 
     def _attributes(self, record: SampleRecord) -> dict[str, str]:

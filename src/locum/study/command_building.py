@@ -8,9 +8,11 @@ import os
 import shlex
 import subprocess
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Final
 
-from locum.exceptions import ModelError
+from locum.exceptions import ModelError, StorageError
 from locum.highfidelity.command import (
     CommandModel,
     ExitStatus,
@@ -31,6 +33,7 @@ from locum.highfidelity.command import (
 from locum.highfidelity.command.quantities import Quantity
 from locum.highfidelity.command.success import Condition
 from locum.highfidelity.readers import reader_of
+from locum.snapshots import SnapshotStore
 from locum.study.command_sections import (
     CommandSection,
     ConditionSection,
@@ -47,6 +50,7 @@ from locum.study.command_sections import (
 )
 from locum.study.study import Study
 
+PROGRAM_VERSION: Final = "program version"  # document of the store: what the program last said of itself
 _VERSION_LIMIT = 60.0  # seconds
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -74,7 +78,7 @@ def build_command_model(study: Study, section: CommandSection) -> CommandModel:
     scratch = study.folder if section.scratch is None else Path(os.path.abspath(folder / section.scratch))
     own = hashlib.sha256(str(study.folder).encode()).hexdigest()[:8]
     runs = "runs" if section.scratch is None else f"locum-{study.name}-{own}"
-    said = _said_version(section, templates.folder)
+    said, unasked = _program_version(study, section, templates.folder)
     return CommandModel(
         name=study.name,
         version=_version(section, templates, getattr(reader, "version", ""), said),
@@ -95,6 +99,7 @@ def build_command_model(study: Study, section: CommandSection) -> CommandModel:
         cores=section.cores,
         timeout=study.execution.timeout,
         program_version=said,
+        unasked=unasked,
     )
 
 
@@ -119,6 +124,25 @@ def _version(section: CommandSection, templates: Templates, reader: str, said: s
     keys = section.decisive()
     content = json.dumps([keys, templates.hash, reader, said], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def _program_version(study: Study, section: CommandSection, folder: Path) -> tuple[str, str]:
+    """What the program says of itself; where it cannot be asked, what it said last, and why it was not.
+
+    So what is known of a study can be read on a machine without its program.
+    """
+    try:
+        return _said_version(section, folder), ""
+    except ModelError as error:
+        with (
+            suppress(StorageError),
+            closing(
+                SnapshotStore.open(study.folder, readonly=True, catalogue_url=study.catalogue_url)
+            ) as store,
+        ):
+            if known := store.document(PROGRAM_VERSION):
+                return known, str(error)
+        raise
 
 
 def _said_version(section: CommandSection, folder: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -247,6 +248,16 @@ class CommandSection(ModelKeys):
                     "command with its arguments"
                 )
         return command
+
+    @field_validator("command", "launcher", "version_command")
+    @classmethod
+    def _have_words(cls, given: Any) -> Any:
+        for line in given if isinstance(given, list) else [given]:
+            try:
+                shlex.split(line if isinstance(line, str) else "")
+            except ValueError as error:
+                raise ValueError(f"{line!r} does not split into words as in a shell: {error}") from None
+        return given
 
     @model_validator(mode="after")
     def _retries_set_settings(self) -> Self:

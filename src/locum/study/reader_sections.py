@@ -76,7 +76,7 @@ class FrdFieldSection(Section):
 
 
 class FrdReaderSection(ReaderKeys):
-    """CalculiX results (.frd, in text): fields on nodes, elements as linear tetrahedra between these."""
+    """CalculiX results (.frd): fields on nodes, elements as linear tetrahedra between these."""
 
     kind: Literal["frd"]
     path: str = Field(examples=["job.frd"])
@@ -99,7 +99,7 @@ class FrdReaderSection(ReaderKeys):
 
 
 class OpenFoamReaderSection(ReaderKeys):
-    """An OpenFOAM case that is not decomposed: fields at cell centres, in a plane joined by the dual mesh."""
+    """An OpenFOAM case, decomposed or not: fields at cell centres, in a plane joined by the dual mesh."""
 
     kind: Literal["openfoam"]
     fields: Annotated[dict[str, str], Field(min_length=1, examples=[{"velocity": "U", "pressure": "p"}])]
@@ -113,13 +113,14 @@ class OpenFoamReaderSection(ReaderKeys):
 
 
 class MeshioReaderSection(ReaderKeys):
-    """Nodal fields of a file that meshio reads: VTK, VTU, XDMF, Gmsh, Exodus and many more."""
+    """Fields on nodes or on cells of a file that meshio reads: VTK, VTU, XDMF, Gmsh, Exodus and many more."""
 
     kind: Literal["meshio"]
     path: str = Field(examples=["out.vtu"])
     """The file, relative to the folder of the run."""
     fields: dict[str, str] = {}
-    """Field to its name in the file; left out, all under their own names."""
+    """Field to its name in the file; either all on nodes or all on cells. Left out, all on nodes, or else all
+    on cells."""
     format: str | None = None
     """As meshio calls it, where the file's name does not say so."""
 

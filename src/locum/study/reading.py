@@ -175,14 +175,24 @@ def _override(document: Any, override: str) -> str:
 
 def _sentences(error: ValidationError, document: Any, where: str, overridden: Sequence[str]) -> list[str]:
     sentences = []
-    for problem in error.errors(include_url=False):
-        keys = _keys(problem, document)
+    found = [(_keys(problem, document), problem) for problem in error.errors(include_url=False)]
+    for keys, problem in found:
+        others = [place for place, other in found if other is not problem]
+        if _says_less(problem, keys, others):
+            continue
         if any(_came_from(override, keys, problem["msg"]) for override in overridden):
             place = f"{_OVERRIDE} {keys}".rstrip()
         else:
             place = f"{where}: {keys}".removesuffix(": ")
         sentences.append(f"{place}: {_sentence(problem)}")
     return list(dict.fromkeys(sentences))
+
+
+def _says_less(problem: Mapping[str, Any], keys: str, others: Sequence[str]) -> bool:
+    """Whether one mistake where text or a list may stand is told better by what else was found there."""
+    if problem["type"] == "string_type" and isinstance(problem["input"], list):
+        return any(place.startswith(f"{keys}[") for place in others)
+    return problem["type"] == "list_type" and keys in others
 
 
 def _came_from(override: str, keys: str, message: str) -> bool:

@@ -12,7 +12,7 @@ import shlex
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -78,11 +78,13 @@ class CommandModel:
         Seconds that a sample may take, all attempts together; None for no limit.
     program_version
         What the program says of itself.
+    unasked
+        Why it could not be asked now, where ``program_version`` is what it said before; empty otherwise.
 
     Raises
     ------
     ModelError
-        Templates that name what is not defined, file and line by file and line.
+        Templates or retries that name what is not defined, file and line by file and line.
     """
 
     name: str
@@ -104,10 +106,14 @@ class CommandModel:
     cores: int = 1
     timeout: float | None = None
     program_version: str = ""
+    unasked: str = ""
 
     def __post_init__(self) -> None:
-        known = (*self.parameters.names, *self.settings, "cores")
+        settable = (*self.parameters.names, *self.settings)
+        known = (*settable, "cores")
         wrong = [sentence for text in self._texts for sentence in text.undefined(known)]
+        for rule in self.retries:
+            wrong += rule.undefined(settable)
         if wrong:
             raise ModelError("\n".join(wrong))
 
@@ -120,7 +126,8 @@ class CommandModel:
         return {word: self._found(word, path) for word in words}
 
     def problems(self, parameters: Mapping[str, float]) -> list[str]:
-        """Programs that are not there, and parameters on which nothing depends."""
+        """Programs that are not there or do not answer, and parameters on which nothing depends."""
+        silent = [self.unasked] if self.unasked else []
         missing = [
             f"program {word!r} is not found along PATH; install it, or say where it is"
             for word, path in self.programs(parameters).items()
@@ -132,7 +139,7 @@ class CommandModel:
             for name in self.parameters.names
             if name not in used
         ]
-        return missing + idle
+        return silent + missing + idle
 
     def require(self) -> None:
         """Refuse to run where a program is not there."""
@@ -147,11 +154,16 @@ class CommandModel:
             return trial.simulate(parameters)
 
     @contextmanager
-    def trial(self, name: str) -> Iterator[CommandTrial]:
-        """Begin a sample; its folders are removed at the end of the block."""
+    def trial(
+        self,
+        name: str,
+        tried: Sequence[Attempt] = (),
+        note: Callable[[Sequence[Attempt]], None] = lambda tried: None,
+    ) -> Iterator[CommandTrial]:
+        """Begin a sample, or go on with one; its folders are removed at the end of the block."""
         temporary = None if self.folders else tempfile.mkdtemp(prefix="locum-")
         folders = self.folders or RunFolders(Path(str(temporary)) / "runs", Path(str(temporary)) / "kept")
-        trial = CommandTrial(self, folders, name)
+        trial = CommandTrial(self, folders, name, tried, note)
         try:
             yield trial
         finally:
@@ -159,13 +171,13 @@ class CommandModel:
             if temporary:
                 shutil.rmtree(temporary, ignore_errors=True)
 
-    def lost(self, name: str) -> list[Attempt]:
+    def lost(self, name: str, tried: Sequence[Attempt], parameters: Mapping[str, float]) -> Sequence[Attempt]:
         """Keep the logs of a sample whose process died."""
         if self.folders is None:
-            return []
-        trial = CommandTrial(self, self.folders, name)
-        for number, folder in self.folders.left(name)[-1:]:
-            trial.fold(Attempt(self.settings), number, folder)
+            return tried
+        trial = CommandTrial(self, self.folders, name, tried)
+        for number, folder in self.folders.left(name):
+            trial.abandon(number, folder, parameters)
         return trial.attempts
 
     def sweep(self) -> None:
@@ -210,7 +222,11 @@ class CommandModel:
         """The commands, word by word."""
         for line in self.commands:
             if isinstance(line, Text):
-                yield shlex.split(line.render(values))
+                text = line.render(values)
+                try:
+                    yield shlex.split(text)
+                except ValueError as error:
+                    raise SimulationError(f"command {text!r}: {error}", "did not start") from None
             else:
                 yield [word.render(values) for word in line]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from locum.exceptions import ParameterError
 from locum.parameters.expressions import Expressions
 
 
@@ -27,6 +28,16 @@ class Retry:
     failures: Sequence[str]
     times: int = 1
     settings: Mapping[str, str] = field(default_factory=dict)
+
+    def undefined(self, known: Sequence[str]) -> list[str]:
+        """A sentence for each setting that is no expression of what is known."""
+        wrong = []
+        for name, text in self.settings.items():
+            try:
+                Expressions(tuple(known), (text,))
+            except ParameterError as error:
+                wrong.append(f"retries: {name}: {error}")
+        return wrong
 
     def changed(self, settings: Mapping[str, float], parameters: Mapping[str, float]) -> dict[str, float]:
         """The settings of the next attempt."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,20 +25,29 @@ _FULL = 1 << 16  # bytes that are left on a disk that counts as full
 
 
 class CommandTrial:
-    """The attempts at one sample."""
+    """The attempts at one sample; those of a run that was killed count, and are not made again."""
 
-    def __init__(self, model: CommandModel, folders: RunFolders, name: str) -> None:
-        self.attempts: list[Attempt] = []
+    def __init__(
+        self,
+        model: CommandModel,
+        folders: RunFolders,
+        name: str,
+        tried: Sequence[Attempt] = (),
+        note: Callable[[Sequence[Attempt]], None] = lambda tried: None,
+    ) -> None:
+        self.attempts = list(tried)
         self.memory = 0
         self._model = model
         self._folders = folders
         self._name = name
+        self._note = note
         self._folder: Path | None = None
 
     def simulate(self, parameters: Mapping[str, float]) -> xr.Dataset:
         """Attempt the sample until an attempt succeeds or no rule has another one."""
         model = self._model
-        settings = dict(model.settings)
+        # where no rule has more, the study says something else now than before the run was killed
+        settings = self._next(parameters) or model.settings
         deadline = None if model.timeout is None else time.monotonic() + model.timeout
         while True:
             started = time.perf_counter()
@@ -48,10 +57,10 @@ class CommandTrial:
                 error = self._explained(raised)
                 attempt = Attempt(settings, error.failure, error.reason, time.perf_counter() - started)
                 self._failed(attempt)
-                rule = next_retry(model.retries, [attempt.failure for attempt in self.attempts])
-                if rule is None:
+                changed = self._next(parameters)
+                if changed is None:
                     raise error from None
-                settings = rule.changed(settings, parameters)
+                settings = changed
             else:
                 place = str(self._folders.place(self._name, self._number)) if model.keep_all else ""
                 seconds = time.perf_counter() - started
@@ -64,13 +73,12 @@ class CommandTrial:
             last = self.attempts.pop()
             self._failed(replace(last, failure=error.failure, reason=error.reason))
 
-    def fold(self, attempt: Attempt, number: int, folder: Path) -> None:
-        """Note a failed attempt with the last lines of its logs, keep those, and remove its folder."""
-        names = [path.as_posix() for path in matching(folder, self._model.logs)]
-        log = tail(folder, names)
-        kept = self._folders.keep(folder, self._name, number, self._model.logs)
+    def abandon(self, number: int, folder: Path, parameters: Mapping[str, float]) -> None:
+        """Count the attempt whose process died in this folder, unless it had failed before."""
+        if number > len(self.attempts):
+            self._folder = folder
+            self._failed(Attempt(self._next(parameters) or self._model.settings))
         self._folders.remove(folder)
-        self.attempts.append(replace(attempt, log=log, folder=kept))
 
     def close(self) -> None:
         """Remove the folder, and keep the logs where all are to be kept."""
@@ -84,12 +92,24 @@ class CommandTrial:
         """Of the attempt that is made next, from 1."""
         return len(self.attempts) + 1
 
+    def _next(self, parameters: Mapping[str, float]) -> Mapping[str, float] | None:
+        """The settings of the attempt that is made next; None where no rule has another one."""
+        if not self.attempts:
+            return self._model.settings
+        rule = next_retry(self._model.retries, [attempt.failure for attempt in self.attempts])
+        return None if rule is None else rule.changed(self.attempts[-1].settings, parameters)
+
     def _failed(self, attempt: Attempt) -> None:
+        """Note a failed attempt with the last lines of its logs, keep those, and remove its folder."""
         folder, self._folder = self._folder, None
-        if folder is None:
-            self.attempts.append(attempt)
-        else:
-            self.fold(attempt, self._number, folder)
+        if folder is not None:
+            log = tail(folder, [path.as_posix() for path in matching(folder, self._model.logs)])
+            kept = self._folders.keep(folder, self._name, self._number, self._model.logs)
+            attempt = replace(attempt, log=log, folder=kept)
+        self.attempts.append(attempt)
+        self._note(self.attempts)
+        if folder is not None:
+            self._folders.remove(folder)
 
     def _attempt(
         self, parameters: Mapping[str, float], settings: Mapping[str, float], deadline: float | None

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from locum.arrays import AnyArray, Array
-from locum.highfidelity.readers.files import malformed, required
+from locum.highfidelity.readers.files import lacking, malformed, required
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class CsvReader:
 
     def _column(self, columns: Mapping[str, Array], name: str) -> Array:
         if name not in columns:
-            raise malformed(self.path, f"no column {name!r}; there are {', '.join(columns)}")
+            raise lacking(self.path, "column", name, columns)
         return columns[name]
 
 
@@ -96,8 +96,7 @@ def read_table(folder: Path, name: str, delimiter: str = ",") -> dict[str, Array
     SimulationError
         ``output missing`` or ``output malformed``, naming file and line.
     """
-    with required(folder, name).open(encoding="utf-8", errors="replace", newline="") as file:
-        rows = [row for row in csv.reader(file, delimiter=delimiter, skipinitialspace=True) if row]
+    rows = _rows(folder, name, delimiter)
     header = [column.strip() for column in rows[0]]
     if len(rows) < 2:
         raise malformed(name, "no row after the column names")
@@ -107,10 +106,17 @@ def read_table(folder: Path, name: str, delimiter: str = ",") -> dict[str, Array
 
 
 def _numbers(folder: Path, name: str, delimiter: str) -> AnyArray:
+    rows = _rows(folder, name, delimiter)
+    return _array(name, rows, len(rows[0]), 1).astype(np.int64)
+
+
+def _rows(folder: Path, name: str, delimiter: str) -> list[list[str]]:
+    """Rows that are not empty, at least one."""
     with required(folder, name).open(encoding="utf-8", errors="replace", newline="") as file:
         rows = [row for row in csv.reader(file, delimiter=delimiter, skipinitialspace=True) if row]
-    cells = _array(name, rows, len(rows[0]), 1)
-    return cells.astype(np.int64)
+    if not rows:
+        raise malformed(name, "it has nothing but empty lines")
+    return rows
 
 
 def _array(name: str, rows: Sequence[Sequence[str]], width: int, first: int) -> Array:

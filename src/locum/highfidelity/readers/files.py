@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from locum.exceptions import SimulationError
@@ -29,3 +30,8 @@ def required(folder: Path, name: str) -> Path:
 def malformed(name: str, what: str) -> SimulationError:
     """The error that says what is wrong with a file."""
     return SimulationError(f"file {name!r}: {what}", "output malformed")
+
+
+def lacking(name: str, what: str, wanted: str, there: Iterable[object]) -> SimulationError:
+    """The error that says what a file does not have, and what it has of that kind."""
+    return malformed(name, f"no {what} {wanted!r}; there are {', '.join(map(str, there)) or 'none'}")

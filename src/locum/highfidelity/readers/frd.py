@@ -1,8 +1,8 @@
 """CalculiX result files (``.frd``): nodes, elements and every block of every frame.
 
-The format is that of CalculiX GraphiX (cgx manual, "Result Format"), in text with its long node numbers:
-records of fixed width, which are read as one array a block. CalculiX writes three-digit exponents where a
-number is smaller than 1e-99; such a block is read line by line.
+The format is that of CalculiX GraphiX (cgx manual, "Result Format"), in text with its long node numbers or
+binary: records of fixed width, which are read as one array a block. CalculiX writes three-digit exponents in
+text where a number is smaller than 1e-99; such a block is read line by line.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,6 +41,7 @@ _REORDERED = {
     5: [*range(9), *range(12, 15), *range(9, 12)],
 }
 _KEY, _NODE, _NUMBER = 3, 10, 12  # widths of a record's key, a node number and a value
+_LONG_TEXT, _FLOATS, _DOUBLES = 1, 2, 3  # how a block is written; 0 is text with short node numbers
 _PER_LINE = 6  # values on a line; the rest follows on lines with key -2
 _VALUE = re.compile(rb"[-+]?(?:\d\.\d+E[-+]\d+|nan|inf)", re.IGNORECASE)
 
@@ -155,13 +157,15 @@ def read_frd(path: Path) -> FrdFile:
     ------
     SimulationError
         Of class ``output missing`` where there is no file; of class ``output malformed``, with the line,
-        where it is truncated, damaged, binary or not such a file.
+        where it is truncated, damaged or not such a file.
     """
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         raise SimulationError(f"{path.name}: the program wrote no such file", "output missing") from None
-    return _Reader(path, data.replace(b"\r\n", b"\n")).file()
+    if data.partition(b"\n")[0].endswith(b"\r"):
+        data = data.replace(b"\r\n", b"\n")
+    return _Reader(path, data).file()
 
 
 class _Reader:
@@ -172,6 +176,7 @@ class _Reader:
         self.data = data
         self.place = 0
         self.where = "header"
+        self.binary = False
 
     def file(self) -> FrdFile:
         """Everything."""
@@ -186,11 +191,9 @@ class _Reader:
             if key == b"2C":
                 self.where = "nodes"
                 nodes, points = self.records(self.integer(line, 24, 36), 3, self.integer(line, 73, 74))
-                self.end()
             elif key == b"3C":
                 self.where = "elements"
                 elements = self.elements(self.integer(line, 24, 36), self.integer(line, 73, 74))
-                self.end()
             elif key == b"100C":
                 before, counter = counter, self.integer(line, 58, 63)
                 frame = blocks[-1].frame + (counter != before) if blocks else 1
@@ -224,15 +227,19 @@ class _Reader:
             ):  # the others can be computed from these: they are not written
                 components.append(line[5:13].strip().decode("latin-1"))
         nodes, values = self.records(count, len(components), form)
-        self.end()
         return FrdBlock(name, tuple(components), frame, time, nodes, values)
 
     def records(self, count: int, width: int, form: int) -> tuple[AnyArray, Array]:
-        """Node numbers (count,) and values (count, width) of the lines that follow."""
+        """Node numbers (count,) and values (count, width) of what follows."""
         self.check_form(form)
+        if self.binary:
+            kind = [("node", "<i4"), ("values", "<f8" if form == _DOUBLES else "<f4", (width,))]
+            table = self.take(count, np.dtype(kind))
+            return table["node"].astype(np.int64), table["values"].astype(np.float64)
         lengths = [min(_PER_LINE, width - first) for first in range(0, width, _PER_LINE)]
-        found = self.at_once(count, lengths)
-        return self.line_by_line(count, lengths) if found is None else found
+        found = self.at_once(count, lengths) or self.line_by_line(count, lengths)
+        self.end()
+        return found
 
     def at_once(self, count: int, lengths: Sequence[int]) -> tuple[AnyArray, Array] | None:
         """The records as one table of characters; None where not all lines are as wide as they should be."""
@@ -278,21 +285,44 @@ class _Reader:
         self.check_form(form)
         found: dict[int, list[list[int]]] = {}
         for _ in range(count):
-            line = self.line()
-            kind = self.integer(line, 13, 18)
-            if line[:_KEY] != b" -1" or kind not in _ELEMENTS:
-                raise self.damaged("expected an element of a known type", -1)
-            nodes: list[int] = []
-            while len(nodes) < _ELEMENTS[kind][1]:
-                line = self.line()
-                if line[:_KEY] != b" -2":
-                    raise self.damaged("expected the nodes of an element", -1)
-                nodes += self.integers(line[_KEY:])
+            kind, nodes = self.packed_element() if self.binary else self.element()
             found.setdefault(kind, []).append(nodes)
+        if not self.binary:
+            self.end()
         return tuple(
             (_ELEMENTS[kind][0], np.array(cells)[:, _REORDERED.get(kind, slice(None))])
             for kind, cells in found.items()
         )
+
+    def element(self) -> tuple[int, list[int]]:
+        """Type and nodes of the element on the next lines."""
+        line = self.line()
+        kind = self.integer(line, 13, 18)
+        if line[:_KEY] != b" -1" or kind not in _ELEMENTS:
+            raise self.damaged("expected an element of a known type", -1)
+        nodes: list[int] = []
+        while len(nodes) < _ELEMENTS[kind][1]:
+            line = self.line()
+            if line[:_KEY] != b" -2":
+                raise self.damaged("expected the nodes of an element", -1)
+            nodes += self.integers(line[_KEY:])
+        return kind, nodes
+
+    def packed_element(self) -> tuple[int, list[int]]:
+        """The same where it is binary: number, type, group, material, nodes."""
+        kind = int(self.take(4, np.dtype("<i4"))[1])
+        if kind not in _ELEMENTS:
+            raise self.damaged("expected an element of a known type")
+        return kind, self.take(_ELEMENTS[kind][1], np.dtype("<i4")).tolist()
+
+    def take(self, count: int, kind: np.dtype[Any]) -> AnyArray:
+        """Binary values that follow."""
+        end = self.place + count * kind.itemsize
+        if end > len(self.data):
+            raise self.damaged("the file is truncated: it ends there")
+        values = np.frombuffer(self.data[self.place : end], kind)
+        self.place = end
+        return values
 
     def line(self) -> bytes:
         """The next line without its end."""
@@ -309,13 +339,14 @@ class _Reader:
             raise self.damaged("expected the end of the block", -1)
 
     def check_form(self, form: int) -> None:
-        """Refuse what is not text with long node numbers."""
-        if form != 1:
+        """Note whether what follows is binary; refuse what is neither that nor text with long numbers."""
+        if form not in (_LONG_TEXT, _FLOATS, _DOUBLES):
             raise self.damaged(
-                "it is binary or has short node numbers; ask for text with *NODE FILE and *EL FILE, not "
-                "*NODE OUTPUT and *ELEMENT OUTPUT",
+                f"it is written in format {form}; expected {_LONG_TEXT} (text with long node numbers), "
+                f"{_FLOATS} or {_DOUBLES} (binary)",
                 -1,
             )
+        self.binary = form != _LONG_TEXT
 
     def integer(self, line: bytes, start: int, end: int) -> int:
         """A whole number between two columns."""
@@ -339,9 +370,13 @@ class _Reader:
             raise self.damaged(f"expected a number in columns {start + 1} to {end}", -1) from None
 
     def damaged(self, what: str, offset: int = 0) -> SimulationError:
-        """The error that names file, block and line: the next one, or with ``offset`` -1 that just read."""
+        """The error that names file, block and line: the next one, or with ``offset`` -1 that just read.
+
+        In binary files the byte stands for the line.
+        """
         number = self.data.count(b"\n", 0, self.place) + 1 + offset
-        return SimulationError(f"{self.path.name}, line {number}, {self.where}: {what}", "output malformed")
+        place = f"byte {self.place}" if self.binary else f"line {number}"
+        return SimulationError(f"{self.path.name}, {place}, {self.where}: {what}", "output malformed")
 
 
 def _numbers(table: AnyArray, start: int, width: int, count: int) -> Array:

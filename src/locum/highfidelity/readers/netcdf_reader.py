@@ -14,7 +14,7 @@ from locum.arrays import AnyArray, Array
 from locum.exceptions import ModelError
 from locum.highfidelity.contract import snapshot
 from locum.highfidelity.mesh import Mesh
-from locum.highfidelity.readers.files import malformed, required
+from locum.highfidelity.readers.files import lacking, malformed, required
 from locum.highfidelity.simplices import simplices
 
 
@@ -110,9 +110,7 @@ class NetcdfReader:
 
     def _variable(self, data: xr.Dataset, name: str) -> xr.DataArray:
         if name not in data.variables:
-            raise malformed(
-                self.path, f"no variable {name!r}; there are {', '.join(map(str, data.variables))}"
-            )
+            raise lacking(self.path, "variable", name, data.variables)
         return data[name]
 
 
@@ -142,9 +140,7 @@ class Hdf5Reader:
             with h5py.File(path, "r") as file:
                 for name, place in self.names.items():
                     if not isinstance(file.get(place), h5py.Dataset):
-                        raise malformed(
-                            self.path, f"no array {place!r}; there are {', '.join(_arrays(file))}"
-                        )
+                        raise lacking(self.path, "array", place, _arrays(file))
                     found[name] = file[place][()]
         except (OSError, RuntimeError, KeyError) as error:
             raise malformed(self.path, f"no HDF5 file, or not a whole one: {error}") from None

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from locum.highfidelity.readers.files import malformed, required
+from locum.highfidelity.readers.files import lacking, malformed, required
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class NumpyReader:
                 names = self.names or {name: name for name in file.files}
                 for name in names.values():
                     if name not in file.files:
-                        raise malformed(self.path, f"no array {name!r}; there are {', '.join(file.files)}")
+                        raise lacking(self.path, "array", name, file.files)
                 return {name: file[source] for name, source in names.items()}
         except (ValueError, EOFError, OSError, zipfile.BadZipFile, AttributeError, TypeError) as error:
             raise malformed(self.path, f"no .npz file, or not a whole one: {error}") from None

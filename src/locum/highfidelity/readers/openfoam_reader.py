@@ -1,8 +1,8 @@
 """OpenFOAM cases as fields on cell centres.
 
-Values stay what finite volumes mean them to be: one a cell, at its centre. In two dimensions (one cell
-between ``empty`` patches) the centres are joined by the dual mesh: each inner point of the grid becomes the
-polygon of the centres around it, cut in triangles. In three dimensions they are a cloud of points.
+Values stay one a cell, at its centre: see :mod:`~locum.highfidelity.readers.cell_centres`. A grid one cell
+thick between ``empty`` patches is one in the plane. Of a case that was decomposed, and not reconstructed,
+the fields of all processors are put together.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 
 from locum.arrays import AnyArray, Array
 from locum.exceptions import SimulationError
+from locum.highfidelity.readers.cell_centres import Polygons, centroids, dual_mesh, joined
 from locum.highfidelity.readers.files import malformed
 from locum.highfidelity.readers.openfoam_files import FoamFile, foam_bytes, foam_file
 
@@ -26,7 +27,7 @@ _AXES = ("x", "y", "z")
 
 @dataclass(frozen=True)
 class OpenFoamReader:
-    """Fields of a case that is not decomposed.
+    """Fields of a case, decomposed or not.
 
     Parameters
     ----------
@@ -54,14 +55,16 @@ class OpenFoamReader:
         result: dict[str, Any] = {"coordinates": grid.centres[kept]}
         if cells is not None:
             result["cells"] = cells
-        written = _written(case)
+        written, processors = _written(case)
+        numbered = _cells(case, processors, grid.size)
         if self.times == "last":
             taken = written[-1:]
         else:
             taken = written
             result["times"] = np.array([float(name) for name in taken])
         for name, source in self.fields.items():
-            values = [foam_file(case, f"{time}/{source}").field(grid.size)[kept] for time in taken]
+            names = [f"{time}/{source}" for time in taken]
+            values = [_values(case, name, processors, numbered, grid.size)[kept] for name in names]
             values = [value[:, grid.axes] if value.shape[1:] == (3,) else value for value in values]
             result[name] = values[0] if self.times == "last" else np.stack(values)
         return result
@@ -90,30 +93,6 @@ class _Grid(NamedTuple):
         return len(self.centres)
 
 
-class _Faces(NamedTuple):
-    """Polygons one after another: corners of all, and the polygon of each."""
-
-    corners: AnyArray  # point numbers (k,)
-    face: AnyArray  # (k,)
-    first: AnyArray  # where each polygon begins (F,)
-
-    def some(self, chosen: AnyArray) -> _Faces:
-        """The chosen polygons (boolean), numbered anew."""
-        return _faces(np.diff(np.r_[self.first, len(self.corners)])[chosen], self.corners[chosen[self.face]])
-
-    @property
-    def following(self) -> AnyArray:
-        """The next corner of the same polygon, for every corner."""
-        place = np.arange(1, len(self.corners) + 1)
-        place[np.r_[self.first[1:], len(self.corners)] - 1] = self.first
-        return self.corners[place]
-
-
-def _faces(sizes: AnyArray, corners: AnyArray) -> _Faces:
-    first = np.cumsum(sizes) - sizes
-    return _Faces(corners, np.repeat(np.arange(len(sizes)), sizes), first)
-
-
 @lru_cache(maxsize=2)
 def _grid(points: bytes, faces: bytes, owner: bytes, neighbour: bytes, boundary: bytes) -> _Grid:
     """The grid of the files with these contents: the same for all samples, so it is made once."""
@@ -123,7 +102,7 @@ def _grid(points: bytes, faces: bytes, owner: bytes, neighbour: bytes, boundary:
     neighbours = FoamFile.parse(f"{_MESH}/neighbour", neighbour).labels()
     if len(owners) != len(begins) - 1 or (len(corners) and corners.max() >= len(coordinates)):
         raise malformed(_MESH, "points, faces and owner do not belong together")
-    grid = _faces(np.diff(begins), corners)
+    grid = Polygons.of(np.diff(begins), corners)
     cells = int(owners.max()) + 1
     flat = np.zeros(len(owners), dtype=bool)
     for patch in FoamFile.parse(f"{_MESH}/boundary", boundary).patches():
@@ -131,14 +110,14 @@ def _grid(points: bytes, faces: bytes, owner: bytes, neighbour: bytes, boundary:
     if flat.sum() == 2 * cells:
         return _plane(coordinates, grid.some(flat), owners[flat], cells)
     # centres in space: the means of the corners of a cell's faces
-    of_cell = np.concatenate([owners[grid.face], neighbours[grid.face[: begins[len(neighbours)]]]])
+    of_cell = np.concatenate([owners[grid.polygon], neighbours[grid.polygon[: begins[len(neighbours)]]]])
     mean_of = np.concatenate([corners, corners[: begins[len(neighbours)]]])
     counts = np.bincount(of_cell, minlength=cells)
     sums = [np.bincount(of_cell, coordinates[mean_of, axis], cells) for axis in range(3)]
     return _Grid(np.stack(sums, axis=1) / counts[:, None], [0, 1, 2], None)
 
 
-def _plane(coordinates: Array, sides: _Faces, owners: AnyArray, cells: int) -> _Grid:
+def _plane(coordinates: Array, sides: Polygons, owners: AnyArray, cells: int) -> _Grid:
     """A grid one cell thick, as that of its faces on one side."""
     three = coordinates[sides.corners[sides.first[:, None] + [0, 1, 2]]]
     normals = np.cross(three[:, 1] - three[:, 0], three[:, 2] - three[:, 0])
@@ -149,35 +128,8 @@ def _plane(coordinates: Array, sides: _Faces, owners: AnyArray, cells: int) -> _
         raise malformed(_MESH, "the empty patches are not the two sides of a grid one cell thick")
     polygons, plane = sides.some(front), coordinates[:, axes]
     centres = np.empty((cells, 2))
-    centres[owners[front]] = _centroids(plane, polygons)
-    return _Grid(centres, axes, _dual(plane, centres, polygons, owners[front]))
-
-
-def _centroids(plane: Array, polygons: _Faces) -> Array:
-    """Centres of area (F, 2)."""
-    origin = plane[polygons.corners[polygons.first]]
-    here = plane[polygons.corners] - origin[polygons.face]
-    following = plane[polygons.following] - origin[polygons.face]
-    cross = here[:, 0] * following[:, 1] - here[:, 1] * following[:, 0]
-    moments = [np.bincount(polygons.face, cross * (here + following)[:, axis]) for axis in range(2)]
-    return np.asarray(origin + np.stack(moments, axis=1) / (3 * np.bincount(polygons.face, cross))[:, None])
-
-
-def _dual(plane: Array, centres: Array, polygons: _Faces, owners: AnyArray) -> AnyArray:
-    """Triangles (M, 3) between centres: a fan of those around each inner point."""
-    points, around = polygons.corners, owners[polygons.face]
-    edges = np.sort(np.stack([points, polygons.following], axis=1), axis=1)
-    edges, counts = np.unique(edges, axis=0, return_counts=True)
-    inner = np.ones(len(plane), dtype=bool)
-    inner[edges[counts == 1]] = False
-    points, around = points[inner[points]], around[inner[points]]
-    away = centres[around] - plane[points]
-    order = np.lexsort((np.arctan2(away[:, 1], away[:, 0]), points))
-    points, around = points[order], around[order]
-    starts = np.flatnonzero(np.r_[True, points[1:] != points[:-1]])
-    first = np.repeat(starts, np.diff(np.r_[starts, len(points)]))
-    fan = np.flatnonzero((np.arange(len(points)) > first) & (np.r_[first[1:], -1] == first))
-    return np.stack([around[first[fan]], around[fan], around[fan + 1]], axis=1)
+    centres[owners[front]] = centroids(plane, polygons)
+    return _Grid(centres, axes, dual_mesh(plane, centres, polygons, owners[front]))
 
 
 def _kept(grid: _Grid, inside: AnyArray) -> tuple[AnyArray, AnyArray | None]:
@@ -187,21 +139,49 @@ def _kept(grid: _Grid, inside: AnyArray) -> tuple[AnyArray, AnyArray | None]:
     triangles = grid.triangles[inside[grid.triangles].all(axis=1)]
     if not len(triangles):
         raise malformed(_MESH, "no inner point of the grid is left")
-    kept, numbered = np.unique(triangles, return_inverse=True)
-    return kept, numbered.reshape(-1, 3)
+    return joined(triangles)
 
 
-def _written(case: Path) -> list[str]:
-    """Names of the folders of written times after 0, in order."""
+def _written(case: Path) -> tuple[list[str], list[str]]:
+    """Names of the folders of written times after 0, in order; and of those of processors that hold them.
+
+    There are none of the latter where the case is not decomposed, or was reconstructed.
+    """
+    if times := _times(case):
+        return times, []
+    parts = sorted((path.name for path in case.glob("processor[0-9]*")), key=lambda name: (len(name), name))
+    if parts and (times := _times(case / parts[0])):
+        return times, parts
+    collated = "; its files are collated: run reconstructPar" if any(case.glob("processors*")) else ""
+    raise SimulationError(f"the program wrote no time after 0{collated}", "output missing")
+
+
+def _times(folder: Path) -> list[str]:
     times = []
-    for path in case.iterdir():
+    for path in folder.iterdir():
         try:
             number = float(path.name)
         except ValueError:
             continue
         if path.is_dir() and number > 0:
             times.append((number, path.name))
-    if not times:
-        decomposed = " (the case is decomposed: run reconstructPar)" if (case / "processor0").is_dir() else ""
-        raise SimulationError(f"the program wrote no time after 0{decomposed}", "output missing")
     return [name for _, name in sorted(times)]
+
+
+def _cells(case: Path, processors: list[str], size: int) -> list[AnyArray]:
+    """Cells of each processor, by their numbers in the mesh."""
+    cells = [foam_file(case, f"{part}/{_MESH}/cellProcAddressing").labels() for part in processors]
+    if processors and not np.array_equal(np.sort(np.concatenate(cells)), np.arange(size)):
+        raise malformed(_MESH, f"its {size} cells are not those of the {len(processors)} processors together")
+    return cells
+
+
+def _values(case: Path, name: str, processors: list[str], cells: list[AnyArray], size: int) -> Array:
+    """Values of a field in all cells (size,) or (size, c)."""
+    if not processors:
+        return foam_file(case, name).field(size)
+    found = [
+        foam_file(case, f"{part}/{name}").field(len(mine))
+        for part, mine in zip(processors, cells, strict=True)
+    ]
+    return np.concatenate(found)[np.argsort(np.concatenate(cells))]
