@@ -144,7 +144,7 @@ def fit_parts(
     across = rows.transpose(0, 2, 1)
     grams, told = across @ rows, across @ equations.right
     penalties = np.square(strengths)[:, None, None] * np.eye(grams.shape[1])
-    unknowns = np.linalg.solve(grams[:, None] + penalties, told[:, None])
+    unknowns: Array = np.asarray(np.linalg.solve(grams[:, None] + penalties, told[:, None]), np.float64)
     (parts, count, _, n), matrices = unknowns.shape, equations.psi.shape[1]
     free = unknowns[:, :, : matrices * n].reshape(parts, count, matrices, n, n).swapaxes(3, 4)
     return equations.operators(free, unknowns[:, :, matrices * n :])
