@@ -214,14 +214,14 @@ def declared(extra: str | None = None) -> set[str]:
 
 
 def imported_distributions(paths: Iterator[Path] | list[Path]) -> dict[str, str]:
-    """Distributions that files import, each with one place that does."""
+    """Distributions that files import, each with one place that does; what lies beside a file is none."""
     owners = importlib.metadata.packages_distributions()
     found = {}
     for path in paths:
+        own = {"locum", path.parent.name, *(each.stem for each in path.parent.iterdir())}
         for line, name in imports(path):
             top = name.split(".")[0]
-            is_ours = top == "locum" or path.with_name(f"{top}.py").exists()
-            if top not in sys.stdlib_module_names and not is_ours:
+            if top not in sys.stdlib_module_names and top not in own:
                 for owner in owners.get(top, [top]):
                     found[canonical(owner)] = f"{path}:{line}"
     return found

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from locum.exceptions import FitError, ParameterError, StorageError
-from locum.inference.evolution import EvolutionOperators, EvolutionTerms
+from locum.inference.evolution import EvolutionOperators, EvolutionTerms, integrate_all
 from locum.inference.evolution_fit import Strength, fit_evolution
 
 TIMES = np.linspace(0.0, 2.0, 21)
@@ -47,6 +47,14 @@ def test_a_known_evolution_is_recovered(terms, implicitness, gauge):
     assert np.isfinite(truth).all()
     errors = np.linalg.norm(found.integrate(held_out, TIMES) - truth, axis=(1, 2))
     assert (errors < 1e-10 * np.linalg.norm(truth, axis=(1, 2))).all()
+
+
+@pytest.mark.parametrize("terms", [LINEAR, QUADRATIC])
+def test_several_evolutions_integrated_at_once_answer_the_same(terms):
+    models = [known_model(terms, 0.5, seed=seed) for seed in (0, 1)]
+    values = [values_of(3, 1), values_of(5, 2)]
+    for model, own, found in zip(models, values, integrate_all(models, values, TIMES), strict=True):
+        assert np.allclose(found, model.integrate(own, TIMES), rtol=1e-10, atol=1e-12)
 
 
 def test_steps_may_differ_and_forwards_is_a_scheme_too():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locum.exceptions import FitError, StorageError
-from locum.inference.least_squares import AffineData, Gauge, fit_operators
+from locum.inference.least_squares import AffineData, Gauge, fit_operators, fit_parts
 from locum.inference.operators import InferredOperators
 
 
@@ -49,6 +49,31 @@ def test_a_known_model_is_recovered(symmetric, count):
     truth = model.solve(theta, phi)
     errors = np.linalg.norm(found.solve(theta, phi) - truth, axis=1) / np.linalg.norm(truth, axis=1)
     assert errors.max() < 1e-10
+
+
+def test_parts_of_the_simulations_are_fitted_all_at_once():
+    """Each in its own coordinates and without what it does not train on."""
+    model, gauge = known_model(4, 3, 0, symmetric=False), Gauge(np.ones(3))
+    data = data_of(model, 30, 3, 1)
+    turned = np.linalg.qr(np.random.default_rng(2).standard_normal((4, 4)))[0]
+    seen = np.stack([data.coordinates, data.coordinates @ turned])
+    training = np.ones((2, 30))
+    training[0, :10] = training[1, 20:] = 0.0
+    spoilt = seen.copy()
+    spoilt[0, :10] += 1.0
+    spoilt[1, 20:] -= 1.0
+    matrices, vectors = fit_parts(AffineData(data.theta, data.phi, spoilt), training, gauge, [1e-2, 1e-5])
+    assert matrices.shape == (2, 2, 3, 4, 4) and vectors.shape == (2, 2, 2, 4)
+    theta, phi = coefficients(50, 3, 3)
+    truth = model.solve(theta, phi)
+    for part, rotation in enumerate((np.eye(4), turned)):
+        loose, tight = (
+            np.abs(
+                InferredOperators(matrices[part, k], vectors[part, k]).solve(theta, phi) - truth @ rotation
+            )
+            for k in (0, 1)
+        )
+        assert tight.max() < 1e-5 * np.abs(truth).max() < loose.max()
 
 
 def test_symmetry_needs_half_the_simulations():

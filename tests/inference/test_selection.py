@@ -9,7 +9,7 @@ from locum.exceptions import FitError
 from locum.inference.folds import make_folds, relative_errors, root_mean_square
 from locum.inference.least_squares import Gauge
 from locum.inference.operators import InferredOperators
-from locum.inference.selection import Sampled, select, unsafe
+from locum.inference.selection import Sampled, evaluated, select, unsafe
 
 ONES = np.ones(4)
 
@@ -31,6 +31,14 @@ def test_thirty_solves_of_the_thermal_block_are_enough(block, selected):
     errors = relative_errors(predicted, block.true_coordinates)
     assert errors.max() < 1e-2
     assert selected.choice.score / 20 < root_mean_square(errors) < 2 * selected.choice.score
+
+
+def test_what_some_folds_show_to_be_far_worse_is_not_followed(block, selected):
+    """One conductivity for all: no strength and no number of coordinates mends that."""
+    data, folds = sampled(block, 30), make_folds(block.coordinates[:30])
+    wrong = Sampled(data.theta[:, :1], data.phi, data.coordinates, data.sweep[:, :1], data.sweep_loads)
+    assert evaluated(wrong, Gauge(ONES[:1]), folds, 6, [1e-3])
+    assert not evaluated(wrong, Gauge(ONES[:1]), folds, 6, [1e-3], selected.choice)
 
 
 def test_no_fold_has_seen_what_it_is_tested_on(block):

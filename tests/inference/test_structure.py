@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from locum.exceptions import ParameterError
+from locum.exceptions import FitError, ParameterError
+from locum.inference.steady import infer_steady
 from locum.inference.structure import Judge, Structure, discover, library_of
 from locum.parameters import Parameter, ParameterSpace
 
@@ -52,3 +53,10 @@ def test_terms_that_say_the_same_or_nothing_are_never_chosen(block):
     first, second = block.space.names[:2]
     for theta in ((first, f"2 * {first}"), (first, f"log(-{second})"), (first, "0")):
         assert judge.score(Structure(theta, ("1",))) == np.inf
+
+
+def test_what_is_found_far_from_an_error_to_beat_is_not_followed(block):
+    """Fields that have nothing to do with the parameters."""
+    fields = np.random.default_rng(0).standard_normal((20, 3))
+    with pytest.raises(FitError, match=r"structure that was found \(matrix: .*far from the 1 % to beat"):
+        infer_steady(block.space, block.values[:20], fields, to_beat=0.01)

@@ -22,7 +22,8 @@ from locum.parameters import ParameterSpace
 from locum.parameters.expressions import Expressions
 from locum.reduction import CompressedEnsemble, FieldBasis, SteadyBasis, TransientBasis, compressed_ensemble
 from locum.reduction.transient import trapezoid_weights
-from locum.regression import CoordinatePredictor, QuantityPredictor, fit_coordinates, fit_quantities
+from locum.regression import QuantityPredictor, fit_quantities
+from locum.surrogates.correction import Missed, fit_correction
 from locum.surrogates.inferred import InferredField, InferredSurrogate
 from locum.surrogates.linear_functionals import FieldCoordinates, linear_functionals
 from locum.surrogates.training import TrainingData
@@ -30,9 +31,6 @@ from locum.surrogates.training import TrainingData
 _WIDE_SHARE = 1e-3  # of the tolerance: what the basis that everything is done in leaves out
 _FINEST = 1e-13
 _GOAL_SHARE = 0.1  # of the tolerance: a K-fold error that needs no better fit
-_HELPS = 0.8  # a correction must take the K-fold error below this part of it
-_BEYOND_HELP = 3.0  # times the error to beat: no correction is tried
-_LEADING = 3  # coordinates that tell whether one can help
 _STEP = 0.05  # of a warped parameter's range, for the change of the field
 _PROBES = 64
 _FLOOR = 1e-3  # share of the largest change that every parameter is taken to make
@@ -211,12 +209,13 @@ def _train_field(data: TrainingData, name: str, options: InferredOptions, to_bea
     found = (_transient if transient else _steady)(data, name, options, to_beat)
     space, statistics, predicted = data.description.space, found.statistics, found.predicted
     correction = None
-    goal, typical = _GOAL_SHARE * data.fields[name].tolerance, root_mean_square(found.errors)
-    if options.correction == "auto" and goal < typical <= _BEYOND_HELP * to_beat:
-        correction, corrected = _correction(space.warp(data.values), found)
+    goal = _GOAL_SHARE * data.fields[name].tolerance
+    if options.correction == "auto" and root_mean_square(found.errors) > goal:
+        missed = Missed(found.coordinates - predicted, found.errors, found.left, found.norms)
+        correction = fit_correction(space.warp(data.values), missed, to_beat=to_beat)
         if correction is not None:
             predicted = found.coordinates - correction.leave_one_out()[0]
-            statistics = replace(statistics, corrected=corrected)
+            statistics = replace(statistics, corrected=missed.remaining(correction))
     field = InferredField(
         found.basis,
         found.model,
@@ -320,25 +319,6 @@ def _ensemble(data: TrainingData, name: str) -> CompressedEnsemble:
         inner_product=field.inner_product,
         rtol=max(_WIDE_SHARE * field.tolerance, _FINEST),
     )
-
-
-def _correction(warped: Array, found: _Equations) -> tuple[CoordinatePredictor | None, Array | None]:
-    """Gaussian processes on what each simulation's field has beyond its prediction without it, if they help.
-
-    Residuals of the fit itself would be too small: an over-fitted model has none.
-    """
-    missed = found.coordinates - found.predicted
-    if not np.isfinite(missed).all():
-        return None, None
-    try:
-        correction = fit_coordinates(warped, missed).value
-    except FitError:
-        return None, None
-    remaining = np.linalg.norm(correction.leave_one_out()[0], axis=1) / found.norms
-    errors = np.hypot(remaining, found.left)
-    if root_mean_square(errors) < _HELPS * root_mean_square(found.errors):
-        return correction, errors
-    return None, None
 
 
 def relative_changes(model: SteadyModel | EvolutionModel, space: ParameterSpace) -> Array:
