@@ -83,6 +83,10 @@ def locum(*arguments: str) -> dict[str, Any]:
 def audited(study: str, seed: int, folder: Path) -> tuple[Run, list[Row]]:
     path = str(CONFIGS / f"{study}.yaml")
     options = ("--set", f"seed={seed}", "--set", f"storage.folder={folder}")
+    if (
+        study == "self_heating"
+    ):  # as a black box does: indicators are calibrated, and simulations cost nothing
+        options += ("--set", "methods={surrogate: interpolated, calibration: {simulations: 199}}")
     started = time.perf_counter()
     summary = locum("run", path, *options)
     seconds = time.perf_counter() - started

@@ -46,17 +46,18 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True)
 class Setting:
-    """How far a study goes: training simulations, simulations held out, and seeds."""
+    """How far a study goes: training simulations, simulations held out, seeds; and another surrogate."""
 
     study: str
     largest: int
     held_out: int
     seeds: tuple[int, ...]
+    surrogate: str | None = None
 
 
 SETTINGS = {
     "thermal_block_black_box": Setting("thermal_block_black_box", 100, 200, (1, 2)),
-    "self_heating": Setting("self_heating", 80, 500, (1, 2, 3)),
+    "self_heating": Setting("self_heating", 80, 500, (1, 2, 3), "interpolated"),
     "cooled_blade": Setting("cooled_blade", 100, 150, (1,)),
 }
 BEYOND = (1.25, 1.5)  # designs larger than the loop, to see which of them is as good
@@ -86,6 +87,8 @@ def overrides(setting: Setting, seed: int, folder: Path, initial: int | None = N
         f"methods.calibration.simulations={CALIBRATION}",
         f"budget.simulations={CALIBRATION + math.ceil(max(BEYOND) * setting.largest)}",
     ]
+    if setting.surrogate is not None:
+        given.insert(0, f"methods.surrogate={setting.surrogate}")
     if initial is None:
         given[-1] = f"budget.simulations={CALIBRATION + setting.largest}"
     else:

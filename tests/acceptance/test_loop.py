@@ -11,7 +11,7 @@ SEED, LARGEST = 3, 60
 def rows(benchmark_script, tmp_path_factory):
     """The loop's last round, and a Sobol design as large."""
     script, folder = benchmark_script("loop_against_design"), tmp_path_factory.mktemp("self_heating")
-    setting = script.Setting("self_heating", LARGEST, 200, (SEED,))
+    setting = script.Setting("self_heating", LARGEST, 200, (SEED,), "interpolated")
     path = script.CONFIGS / "self_heating.yaml"
     with open_workspace(path, script.overrides(setting, SEED, folder / "loop"), quiet=True) as work:
         truth = script.held_out(work, setting.held_out)

@@ -139,6 +139,8 @@ def test_a_round_does_not_choose_what_the_same_simulation_teaches():
     )
     assert list(choose_parameters(figures, lambda rows: residuals[rows], 3)) == [1, 3, 0]
     assert list(choose_parameters(figures, None, 1)) == [1]
+    silent = np.where(figures == figures.max(), np.inf, figures)
+    assert list(choose_parameters(silent, lambda rows: 1e-3 * residuals[rows], 3)) == [1, 3, 0]
     assert len(choose_parameters(figures, lambda rows: np.zeros((len(rows), 2)), 3)) == 0
 
 

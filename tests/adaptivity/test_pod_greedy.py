@@ -67,6 +67,12 @@ def heated():
     return Heated(1.0)
 
 
+@pytest.fixture(scope="module")
+def coarse(heated):
+    """A projection that leaves a fifth."""
+    return heated.greedy(tolerance=0.2, budget=10).projection
+
+
 @pytest.mark.parametrize("implicitness", [1.0, 0.5])
 def test_the_bound_over_space_and_time_is_never_below_the_error(implicitness):
     """In the study's norm, at every time, and in the energy of the scheme."""
@@ -101,18 +107,17 @@ def test_the_bound_over_space_and_time_is_never_below_the_error(implicitness):
 
 @pytest.mark.parametrize("load", [np.ones_like, lambda times: np.sin(10 * np.pi * times)])
 @pytest.mark.parametrize("implicitness", [1.0, 0.7, 0.5])
-def test_the_bound_holds_for_steps_of_different_lengths(heated, implicitness, load):
+def test_the_bound_holds_for_steps_of_different_lengths(heated, coarse, implicitness, load):
     """Short steps before long ones: the weights of the trapezoidal rule exceed the step that they end."""
     times = np.array([0.0, 0.01, 0.02, 0.03, 0.13, 0.14, 0.3, 0.5])
     factors = load(times)[:, None]
     evolved = replace(heated.evolved, times=times, implicitness=implicitness, load_factors=factors)
-    projection = heated.greedy(tolerance=0.2, budget=10).projection
     fresh = heated.sample(10, 6)
-    model = evolution_model(evolved, projection, heated.model.affine_coefficients, STABILITY)
+    model = evolution_model(evolved, coarse, heated.model.affine_coefficients, STABILITY)
     found = model.evolve(fresh)
     for row, value in enumerate(fresh):
         truth = stepped(evolved, value)
-        errors = evolved.system.inner_product.norms(truth - found.coordinates[row] @ projection.basis)
+        errors = evolved.system.inner_product.norms(truth - found.coordinates[row] @ coarse.basis)
         assert np.sqrt(trapezoid_weights(times) @ errors**2) <= found.absolute[row]
         assert (errors <= found.nodal[row]).all()
         outputs = evolved.functionals @ truth[-1]
@@ -152,9 +157,8 @@ def stepped(evolved, value):
     return np.array(states)
 
 
-def test_many_are_solved_in_blocks_as_few_are_at_once(heated, monkeypatch):
-    projection = heated.greedy(tolerance=0.2, budget=10).projection
-    model = evolution_model(heated.evolved, projection, heated.model.affine_coefficients, STABILITY)
+def test_many_are_solved_in_blocks_as_few_are_at_once(heated, coarse, monkeypatch):
+    model = evolution_model(heated.evolved, coarse, heated.model.affine_coefficients, STABILITY)
     values = heated.sample(50, 4)
     whole, found = model.evolve(values), model.solve(values)
     directions = model.residual_directions(values)
@@ -164,7 +168,7 @@ def test_many_are_solved_in_blocks_as_few_are_at_once(heated, monkeypatch):
     for one, other in zip(found, again, strict=True):
         assert one == pytest.approx(other, rel=1e-9)
     assert found.outputs == pytest.approx(
-        whole.coordinates[:, -1] @ projection.basis @ np.stack([heated.load, heated.bump]).T, rel=1e-9
+        whole.coordinates[:, -1] @ coarse.basis @ np.stack([heated.load, heated.bump]).T, rel=1e-9
     )
     assert model.outputs(values) == pytest.approx(found.outputs, rel=1e-9)
     assert model.residual_directions(values) == pytest.approx(directions, rel=1e-9, abs=1e-12)
@@ -182,16 +186,14 @@ def test_the_reduced_steps_are_those_of_the_scheme_on_the_basis():
     assert solution.residual_norms.max() < 1e-8 * model.solve(value[None]).norms.max() * 20
 
 
-def test_steps_of_different_lengths_are_taken_as_they_are():
-    heated = Heated(1.0)
-    result = heated.greedy(tolerance=1e-1, budget=10)
+def test_steps_of_different_lengths_are_taken_as_they_are(heated, coarse):
     times = np.array([0.0, 0.025, 0.05, 0.1, 0.2, 0.5])
-    model = evolution_model(heated.evolved, result.projection, heated.model.affine_coefficients, STABILITY)
+    model = evolution_model(heated.evolved, coarse, heated.model.affine_coefficients, STABILITY)
     model = replace(model, times=times, load_factors=np.ones((len(times), 1)))
     value = heated.sample(1, 3)
     found = model.trajectories(value)[0]
-    matrices, load = result.projection.reduced.matrices, result.projection.reduced.vectors[0]
-    state = np.zeros(result.projection.rank)
+    matrices, load = coarse.reduced.matrices, coarse.reduced.vectors[0]
+    state = np.zeros(coarse.rank)
     for k, step in enumerate(np.diff(times)):
         left = np.einsum("q,qij->ij", value[0], matrices[:-1]) + matrices[-1] / step
         state = np.linalg.solve(left, load + matrices[-1] @ state / step)

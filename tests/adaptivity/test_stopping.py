@@ -69,6 +69,16 @@ def test_stops_within_tolerance_even_when_budget_and_time_are_spent():
     assert not decision.goes_on
 
 
+def test_a_round_that_nobody_may_ask_does_not_end_the_study():
+    rounds = history(falling(0.4), 7)
+    better = [*rounds, scripted(7, 96, 0.9)]
+    assert decide(better, answering=rounds[-1]).goes_on
+    spent = decide(better, answering=rounds[-1], simulations=100)
+    assert spent.outcome is Outcome.BUDGET_SPENT and "90.00% of" not in spent.advice
+    assert decide(better, answering=better[-1]).outcome is Outcome.WITHIN_TOLERANCE
+    assert decide([*better, scripted(8, 110, 3.0)], answering=better[-1]).outcome is Outcome.WITHIN_TOLERANCE
+
+
 def test_budget_spent_says_how_many_simulations_are_needed():
     rounds = history(falling(0.5, start=8.0), 6)
     decision = decide(rounds, simulations=rounds[-1].simulations)

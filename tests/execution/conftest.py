@@ -21,7 +21,7 @@ def finished_work(finished_study: Path) -> Iterator[Workspace]:
         yield work
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def finish() -> Callable[..., None]:
     """Simulate planned samples here and commit them; those in ``failing`` fail."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -124,27 +125,24 @@ def test_a_study_with_inferred_equations_is_run_reported_and_asked(rod, locum, l
     assert answer.returncode == 0 and "within tolerance" in answer.stdout
     assert locum("report", path).returncode == 0
     text = (path.parent / "study" / "report.html").read_text(encoding="utf-8")
-    assert "Relative errors of 16 training simulations, each predicted without it" in text
+    assert re.search(r"Relative errors of \d+ training simulations, each predicted without it", text)
     audit = json.loads(locum("audit", path, "-n", 200, "--json", "-q").stdout)
     lower, upper = expected_share(10, 200, 0.8)  # a calibration of ten
     shares = [output["observed"]["share"] for output in audit["outputs"].values()]
     assert len(shares) == 2 and all(lower <= share <= upper for share in shares), shares
 
 
-def test_left_to_itself_a_black_box_gets_the_best_and_keeps_it_until_it_has_grown(rod, finish) -> None:
+def test_left_to_itself_a_black_box_gets_the_best_compared_anew_in_every_round(rod, finish) -> None:
     with open_workspace(rod(surrogate="auto"), quiet=True) as work:
         finish(work, training_to_run(work))
         finish(work, calibration_to_run(work))
         first = train(work)
-        values = work.space.sample(3, work.generator("more"))
-        finish(work, work.plan(values, "adaptive", 1))
+        finish(work, work.plan(work.space.sample(3, work.generator("more")), "adaptive", 1))
         second = train(work)
-        kept, compared = second.version.manifest["comparison"], first.version.manifest["comparison"]
-        assert kept == compared and (kept["simulations"], kept["again"]) == (16, 20)
-        assert second.checked.surrogate.kind == first.checked.surrogate.kind == "inferred"
-        assert len(second.checked.surrogate.training) == 19
-        finish(work, work.plan(work.space.sample(1, work.generator("one more")), "adaptive", 2))
-        assert train(work).version.manifest["comparison"]["simulations"] == 20
+        for candidate, simulations in ((first, 16), (second, 19)):
+            assert candidate.version.manifest["comparison"]["simulations"] == simulations
+            assert candidate.checked.surrogate.kind == "inferred"
+            assert len(candidate.checked.surrogate.training) == simulations
 
 
 def test_whatever_fails_in_the_equations_leaves_the_gaussian_processes(trained, monkeypatch) -> None:

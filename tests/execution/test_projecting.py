@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,8 +25,8 @@ from locum.surrogates import InterpolatedSurrogate, ProjectedSurrogate
 STUDY = {
     "name": "block",
     "seed": 5,
-    "model": {"kind": "thermal_block", "blocks": 2, "cells": 12},
-    "accuracy": {"tolerance": 1e-4, "quantities": {"mean_temperature": {"tolerance": 1e-6}}},
+    "model": {"kind": "thermal_block", "blocks": 2, "cells": 8},
+    "accuracy": {"tolerance": 1e-3, "quantities": {"mean_temperature": {"tolerance": 1e-4}}},
     "budget": {"simulations": 60},
     "execution": {"workers": 2},
     "storage": {"folder": "study"},
@@ -39,13 +40,25 @@ def study(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def begun(study: Path, finish: Callable[..., None]) -> Iterator[Workspace]:
-    """The study after its first design and its independent simulations."""
-    with open_workspace(study, quiet=True) as work:
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, finish: Callable[..., None]) -> Path:
+    """Folder of the study after its first design, its independent simulations and its first training."""
+    folder = tmp_path_factory.mktemp("begun")
+    path = folder / "block.yaml"
+    path.write_text(yaml.safe_dump(STUDY), encoding="utf-8")
+    with open_workspace(path, quiet=True) as work:
         finish(work, work.plan(work.space.sample(2, work.generator("calibration")), "calibration"))
         finish(work, training_to_run(work))
         finish(work, calibration_to_run(work))
+        train(work)
+    return folder
+
+
+@pytest.fixture
+def begun(trained: Path, study: Path) -> Iterator[Workspace]:
+    """The same, in the test's folder."""
+    shutil.copytree(trained, study.parent, dirs_exist_ok=True)
+    with open_workspace(study, quiet=True) as work:
         yield work
 
 
@@ -64,7 +77,7 @@ def test_a_study_is_run_within_tolerance_with_a_bound(study, locum, locum_flow) 
     asked = [f"{name}={value}" for name, value in point.items()]
     answer = json.loads(locum("query", study, *asked, "--json").stdout)
     mean = answer["outputs"]["mean_temperature"]
-    truth = float(ThermalBlock(2, 12).simulate(point)["mean_temperature"])
+    truth = float(ThermalBlock(2, 8).simulate(point)["mean_temperature"])
     assert (mean["error_kind"], mean["coverage"], mean["verdict"]) == ("bound", None, "within tolerance")
     assert abs(mean["value"] - truth) <= mean["error_figure"] * abs(truth) + 1e-13
     report = (study.parent / "study" / "report.html").read_text(encoding="utf-8")
@@ -72,8 +85,6 @@ def test_a_study_is_run_within_tolerance_with_a_bound(study, locum, locum_flow) 
     assert "The surrogate is projected, because model thermal_block hands over its equations." in report
     assert "the black box would need" in report
     assert status["surrogate"]["kind"] == "projected"
-    again = json.loads(locum_flow("run", study, "--json", "--quiet").stdout)
-    assert again["simulated"] == {"done": 0, "failed": 0}
     audit = json.loads(locum("audit", study, "-n", 5, "--json", "-q").stdout)
     for output in audit["outputs"].values():  # a bound claims to hold always
         assert (output["claimed"], output["observed"]["share"], output["expected"]) == (1.0, 1.0, None)
@@ -89,7 +100,7 @@ def test_another_kind_of_surrogate_uses_the_simulations_again(begun: Workspace, 
 
 
 def test_a_study_in_time_is_run_within_tolerance_with_a_bound(tmp_path, locum, locum_flow) -> None:
-    model = {"kind": "heat_equation", "cells": 12, "steps": 10}
+    model = {"kind": "heat_equation", "cells": 8, "steps": 5}
     quantities = {"final_mean_temperature": {"tolerance": 0.05}}
     sections = {
         "model": model,
@@ -107,10 +118,10 @@ def test_a_study_in_time_is_run_within_tolerance_with_a_bound(tmp_path, locum, l
     point = {f"conductivity_{place}": 0.3 for place in (11, 12, 21, 22)}
     asked = [f"{name}={value}" for name, value in point.items()]
     mean = json.loads(locum("query", study, *asked, "--json").stdout)["outputs"]["final_mean_temperature"]
-    truth = float(HeatEquation(2, 12, 10).simulate(point)["final_mean_temperature"])
+    truth = float(HeatEquation(2, 8, 5).simulate(point)["final_mean_temperature"])
     assert mean["error_kind"] == "bound"
     assert abs(mean["value"] - truth) <= mean["error_figure"] * abs(truth) + 1e-13
-    audit = json.loads(locum("audit", study, "-n", 8, "--json", "-q").stdout)
+    audit = json.loads(locum("audit", study, "-n", 4, "--json", "-q").stdout)
     assert {output["observed"]["share"] for output in audit["outputs"].values()} == {1.0}
     again = locum_flow("run", study, "--json", "--quiet")
     assert again.returncode == 0, again.stderr

@@ -12,8 +12,8 @@ from locum.highfidelity import AdvectionDiffusion
 STUDY = {
     "name": "wind",
     "seed": 2,
-    "model": {"kind": "advection_diffusion", "cells": 12},
-    "accuracy": {"tolerance": 0.05, "quantities": {"mean_concentration": {"tolerance": 0.005}}},
+    "model": {"kind": "advection_diffusion", "cells": 8},
+    "accuracy": {"tolerance": 0.1, "quantities": {"mean_concentration": {"tolerance": 0.02}}},
     "budget": {"simulations": 60},
     "methods": {"surrogate": "projected", "design": {"initial": 16, "batch": 4}},
     "execution": {"workers": 2},
@@ -38,7 +38,7 @@ def test_a_study_is_run_within_tolerance_with_an_estimate(tmp_path, locum, locum
     asked = [f"{name}={value}" for name, value in POINT.items()]
     answer = json.loads(locum("query", study, *asked, "--json").stdout)
     mean = answer["outputs"]["mean_concentration"]
-    truth = float(AdvectionDiffusion(cells=12).simulate(POINT)["mean_concentration"])
+    truth = float(AdvectionDiffusion(cells=8).simulate(POINT)["mean_concentration"])
     assert (mean["error_kind"], mean["coverage"], mean["verdict"]) == ("estimate", None, "within tolerance")
     assert mean["value"] == pytest.approx(truth, rel=mean["error_figure"])
 

@@ -14,7 +14,7 @@ from locum.exceptions import ModelError, StudyError
 from locum.execution.sampling import first_draws
 from locum.execution.surrogate_choice import BEST, foreseen
 from locum.execution.workspace import Workspace, open_workspace
-from locum.highfidelity import AdvectionDiffusion, HeatEquation, SelfHeating, ThermalBlock
+from locum.highfidelity import AdvectionDiffusion, CooledBlade, HeatEquation, ThermalBlock
 from locum.study import load_study
 
 BLOCKS = Path(__file__).with_name("blocks.py")
@@ -70,11 +70,11 @@ def test_a_limit_of_the_basis_is_no_wish_of_a_projected_surrogate(block_study, s
     with pytest.raises(StudyError, match=r"methods\.reduction\.max_rank: .* cannot be held to 5; leave"):
         foreseen(study, ThermalBlock(2, 4))
     interpolated = load_study(block_study(), ["methods.reduction.max_rank=5"])
-    assert foreseen(interpolated, SelfHeating(cells=8)).kind == "best"
+    assert foreseen(interpolated, CooledBlade()).kind == "best"
 
 
 def test_what_a_model_lacks_is_a_reason_for_auto_and_a_refusal_else(block_study) -> None:
-    model, lack = SelfHeating(cells=8), "hands over no operators"
+    model, lack = CooledBlade(), "hands over no equations"
     choice = foreseen(load_study(block_study()), model)
     assert choice.kind == "best" and choice.reason.startswith(f"because model {model.name} {lack}")
     sentence = rf"methods\.surrogate: no projected surrogate can be made: model {model.name} {lack}"

@@ -36,6 +36,12 @@ def test_a_candidate_is_refused_when_worse_by_more_than_the_slack(factor, promot
     assert decision.promote is promoted
 
 
+@pytest.mark.parametrize(("tolerance", "promoted"), [(0.1, True), (0.01, False)])
+def test_far_below_tolerance_twice_the_error_is_as_good(tolerance, promoted):
+    worse = CalibrationResult(2 * ERRORS, 4 * ERRORS, 0.95, tolerance)
+    assert promotion_gate({"u": worse}, {"u": _result()}).promote is promoted
+
+
 def test_one_worse_output_is_enough_and_is_named():
     candidate = {"better": _result(ERRORS / 9), "worse": _result(3 * ERRORS)}
     decision = promotion_gate(candidate, {"better": _result(), "worse": _result()})

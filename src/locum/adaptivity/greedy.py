@@ -36,6 +36,7 @@ class Projected(Protocol):
 Figure = Callable[[Solution], Array]
 _SMALLEST_NORM = 1e-10  # a solution below this share of the largest counts as that large
 _EXPLAINED = 1e-6  # share of a residual below which others have taught what it would
+_INFINITE = 1e9  # stands for a figure that is infinite, in multiples of the largest that is not
 _CANDIDATES = 2048  # largest figures among which a round of several is chosen
 
 
@@ -80,8 +81,7 @@ def choose_parameters(
     candidates = np.argsort(-figures, kind="stable")[:_CANDIDATES]
     directions = residuals(candidates)
     sizes = np.linalg.norm(directions, axis=1)
-    finite = np.minimum(figures[candidates], np.finfo(np.float64).max / 2)
-    weights = finite / np.where(sizes > 0, sizes, np.inf)
+    weights = _bounded(figures[candidates]) / np.where(sizes > 0, sizes, np.inf)
     for direction in [] if running is None else running:
         directions = _without(directions, direction)
     chosen: list[int] = []
@@ -113,6 +113,12 @@ def next_parameters(
     known = None if running is None or not len(running) else model.residual_directions(running)
     numbers = choose_parameters(figures, _directions(model, candidates), batch, known)
     return np.asarray(candidates[numbers])
+
+
+def _bounded(figures: Array) -> Array:
+    """Figures with those that are infinite well above all others, and still fit for arithmetic."""
+    largest = np.max(figures, where=np.isfinite(figures), initial=0.0) or 1.0
+    return np.asarray(np.minimum(figures / largest, _INFINITE))
 
 
 def _without(directions: Array, direction: Array) -> Array:

@@ -103,6 +103,7 @@ class Decision:
 def decide(
     history: Sequence[Round],
     *,
+    answering: Round | None = None,
     simulations: int | None = None,
     wall_time: float | None = None,
     elapsed: float = 0.0,
@@ -113,12 +114,17 @@ def decide(
     ----------
     history
         All rounds so far, at least one, the newest last.
+    answering
+        The round whose surrogate answers; the newest where it is left out. A newer one that nobody may ask
+        says how the loop goes, and not whether the study is within tolerance.
     simulations, wall_time
         The budget: simulations in all, and seconds; None for no limit.
     elapsed
         Seconds since the study was started.
     """
-    last, verdict = history[-1], history[-1].verdict
+    last = history[-1]
+    answering = answering or last
+    verdict = answering.verdict
     found = (
         f"{verdict.share_lower:.2%} of the parameter distribution is within tolerance "
         f"at {verdict.confidence:.0%} confidence, and {verdict.share_required:.0%} are asked"
@@ -133,7 +139,7 @@ def decide(
         outcome, why = Outcome.NO_PROGRESS, "more simulations no longer help"
     else:
         return Decision(Outcome.CONTINUE, None, found)
-    blame = blamed(last)
+    blame = blamed(answering)
     return Decision(outcome, blame, f"{why}: {found}; {_remedy(history, blame, outcome)}")
 
 

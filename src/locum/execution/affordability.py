@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from locum.errors.newton_corrector import CORRECTIONS, newton_correction
-from locum.execution.projecting import separation_is_kept
+from locum.execution.projecting import is_nonlinear, separation_is_kept
 from locum.execution.surrogate_choice import corrected_by_newton
 from locum.execution.workspace import Workspace
 from locum.highfidelity import HasAffineOperators, HasOperators
@@ -25,19 +25,26 @@ PATIENCE = 60.0  # seconds that are not worth a thought
 _ROUNDS = 10  # of a usual study; each takes corrections of its own surrogate
 
 
-def too_dear(work: Workspace, records: Sequence[SampleRecord]) -> str | None:
+def too_dear(work: Workspace, records: Sequence[SampleRecord], *, projecting: bool) -> str | None:
     """What takes too long, as a sentence goes on after the model's name; None where nothing does.
 
     Parameters
     ----------
     records
         Simulations that there are, at least one: their seconds are those of the others.
+    projecting
+        Whether the equations are to be projected, or else to indicate the errors of interpolated fields.
     """
     model: Any = work.model
     parameters = dict(records[0].parameters)
     if corrected_by_newton(model):
         fields = work.store.dataset(records[:1])[model.solution_field].values
         state = fields[0].ravel()[np.asarray(model.free_nodes())]
+        if projecting and is_nonlinear(model):
+            from locum.surrogates.nonlinear_training import MOST_RESIDUALS
+
+            count = _ROUNDS * MOST_RESIDUALS
+            return _judged(work, records, count, "residuals", lambda: model.residual(state, parameters))
         count, what = _ROUNDS * CORRECTIONS, "residuals with their Jacobians solved for"
         return _judged(work, records, count, what, lambda: newton_correction(model, parameters, state))
     separated = isinstance(model, HasOperators) and not isinstance(model, HasAffineOperators)

@@ -25,9 +25,10 @@ from locum.surrogates import EquationSurrogate
 
 def decide(work: Workspace) -> Decision:
     """Decide from the history of rounds and the budget; a champion within tolerance ends the loop."""
-    budget, champion = work.study.budget, work.standing
+    budget = work.study.budget
     return decide_on(
-        [champion] if champion is not None and champion.verdict.within else work.rounds(),
+        work.rounds(),
+        answering=work.standing,
         simulations=budget.simulations,
         wall_time=budget.wall_time,
         elapsed=time.monotonic() - work.started,

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
-from locum.execution.candidate import Candidate
 from locum.parameters import ParameterSpace
 from locum.study import Study
 from locum.surrogates import (
-    FAILURES,
-    InferredOptions,
     InferredStatistics,
     InferredSurrogate,
     InterpolatedSurrogate,
@@ -40,52 +36,31 @@ def infer(study: Study, space: ParameterSpace, data: TrainingData) -> Made:
     FitError
         A structure that is wrong, or no fit that is safe.
     """
-    return _inferred(data, study.inferred_options(space), None)
+    surrogate, statistics = train_inferred(data, study.inferred_options(space))
+    return Made(surrogate, inferred_statistics(surrogate, statistics))
 
 
-def best(study: Study, space: ParameterSpace, data: TrainingData, earlier: Candidate | None) -> Made:
+def best(
+    study: Study, space: ParameterSpace, data: TrainingData, start: InterpolatedSurrogate | None
+) -> Made:
     """Whichever surrogate of a black box predicts its training simulations best without having seen them.
-
-    They are compared anew whenever there are enough more simulations for it. In the rounds between, the kind
-    that was chosen is trained, with the structure that was found.
 
     Parameters
     ----------
-    earlier
-        The version trained last, where there is one.
+    start
+        The version trained last, if it is interpolated.
 
     Raises
     ------
     FitError
         Data that cannot be fitted.
     """
-    start = earlier.checked.surrogate if earlier is not None else None
-    compared = (earlier.version.manifest.get("comparison") if earlier is not None else None) or {}
-    if len(data.values) < compared.get("again", 0):
-        kept = _kept(study, space, data, start)
-        if kept is not None:
-            return kept._replace(comparison=compared)
-    warm = start if isinstance(start, InterpolatedSurrogate) else None
-    found = train_best(data, study.interpolated_options(), study.inferred_options(space), warm)
+    found = train_best(data, study.interpolated_options(), study.inferred_options(space), start)
     if isinstance(found.surrogate, InferredSurrogate) and found.inferred is not None:
         statistics = inferred_statistics(found.surrogate, found.inferred)
     else:
         statistics = interpolated_statistics(found.interpolated)
     return Made(found.surrogate, statistics, found.comparison.to_dict())
-
-
-def _kept(study: Study, space: ParameterSpace, data: TrainingData, start: Surrogate | None) -> Made | None:
-    """A surrogate of the kind that was chosen before; None where the equations do not hold any more."""
-    if isinstance(start, InterpolatedSurrogate):
-        return interpolate(study, data, start)
-    assert isinstance(start, InferredSurrogate)
-    options = study.inferred_options(space)
-    if start.kind == "inferred":
-        options = replace(options, correction="never")
-    try:
-        return _inferred(data, options, start)
-    except FAILURES:
-        return None
 
 
 def interpolate(study: Study, data: TrainingData, start: InterpolatedSurrogate | None) -> Made:
@@ -103,11 +78,6 @@ def interpolate(study: Study, data: TrainingData, start: InterpolatedSurrogate |
     """
     trained = train_interpolated(data, study.interpolated_options(), start)
     return Made(trained.surrogate, interpolated_statistics(trained.statistics))
-
-
-def _inferred(data: TrainingData, options: InferredOptions, start: InferredSurrogate | None) -> Made:
-    surrogate, statistics = train_inferred(data, options, start=start)
-    return Made(surrogate, inferred_statistics(surrogate, statistics))
 
 
 def interpolated_statistics(training: TrainingStatistics) -> dict[str, Any]:

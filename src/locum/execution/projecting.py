@@ -19,28 +19,44 @@ from locum.highfidelity import (
     HasInnerProduct,
     HasOperators,
     HasOutputFunctionals,
+    HasResidual,
     HasTimeStepping,
     HighFidelityModel,
 )
 from locum.reduction.definiteness import is_symmetric
 from locum.study import Study
-from locum.surrogates import Description, EquationSurrogate, ProjectedEvolution, ProjectedSurrogate
+from locum.surrogates import (
+    Description,
+    EquationSurrogate,
+    ProjectedEvolution,
+    ProjectedNonlinear,
+    ProjectedSurrogate,
+)
 
 _ROOM = 0.5  # of the tolerances that figures at the simulations may use up
 _STRICTER = 0.25  # factor from one pass over the trajectories to the next
 _LEAST_RTOL = 1e-10  # modes below this share of a trajectory are rounding
 
+_METHODS: Mapping[type[EquationSurrogate], str] = {
+    ProjectedSurrogate: "Gram-Schmidt on the simulations",
+    ProjectedEvolution: "modes of each trajectory",
+    ProjectedNonlinear: "modes of the simulations",
+}
+
 if TYPE_CHECKING:
     from locum.surrogates.evolution_training import EvolutionProblem
+    from locum.surrogates.nonlinear_training import NonlinearProblem
     from locum.surrogates.projection_training import AffineProblem
+
+    Problem = AffineProblem | EvolutionProblem | NonlinearProblem
 
 _SEPARATION_SHARE = 0.01  # of the tolerance; figures magnify it by the conditioning of the system
 
 
 def lack_of(model: HighFidelityModel) -> str | None:
     """What a model lacks for a projected surrogate, as a sentence goes on after its name; nothing is run."""
-    if not isinstance(model, HasAffineOperators | HasOperators):
-        return "hands over no operators (affine_operators or operators)"
+    if not isinstance(model, HasAffineOperators | HasOperators | HasResidual):
+        return "hands over no equations (affine_operators, operators, or residual and jacobian)"
     if not isinstance(model, HasInnerProduct):
         return "has no inner_product, in which errors are bounded"
     if isinstance(model, HasAffineOperators) and not isinstance(model, HasCoefficientExpressions):
@@ -48,8 +64,13 @@ def lack_of(model: HighFidelityModel) -> str | None:
     return None
 
 
+def is_nonlinear(model: HighFidelityModel) -> bool:
+    """Whether a model's equations are known by their residual alone."""
+    return isinstance(model, HasResidual) and not isinstance(model, HasAffineOperators | HasOperators)
+
+
 def lacking_outputs(model: Any, fields: Iterable[str], quantities: Iterable[str]) -> str | None:
-    """What of the outputs of a model with operators its equations do not give; as :func:`lack_of`."""
+    """What of the outputs of a model its equations do not give; as :func:`lack_of`."""
     declared = model.output_functionals() if isinstance(model, HasOutputFunctionals) else {}
     for name in quantities:
         if name not in declared:
@@ -60,7 +81,7 @@ def lacking_outputs(model: Any, fields: Iterable[str], quantities: Iterable[str]
     return None
 
 
-def problem_of(study: Study, model: Any) -> AffineProblem | EvolutionProblem:
+def problem_of(study: Study, model: Any) -> Problem:
     """A model's equations as projection sees them, with a stability constant that can be saved.
 
     What has to be separated first is kept in the study's folder.
@@ -71,12 +92,15 @@ def problem_of(study: Study, model: Any) -> AffineProblem | EvolutionProblem:
         A system that is not stable somewhere, or coefficients that cannot be separated.
     """
     from locum.surrogates.evolution_training import evolution_problem
+    from locum.surrogates.nonlinear_training import nonlinear_problem
     from locum.surrogates.projection_training import affine_problem, proved_constant
     from locum.surrogates.separated_problem import separated_problem
 
     space = study.space(model)
     if isinstance(model, HasTimeStepping):
         return evolution_problem(model, space)
+    if is_nonlinear(model):
+        return nonlinear_problem(model, space)
     if not isinstance(model, HasAffineOperators):
         return separated_problem(model, space, rtol=_separation_rtol(study), folder=study.folder)
     problem = affine_problem(model, space)
@@ -94,7 +118,7 @@ def separation_is_kept(study: Study, model: Any) -> bool:
 
 
 def project(
-    problem: AffineProblem | EvolutionProblem,
+    problem: Problem,
     description: Description,
     values: Array,
     blocks: Callable[[], Iterable[Array]],
@@ -110,7 +134,8 @@ def project(
     blocks
         Starts a pass over blocks of their fields, shape (k, ...) each.
     tolerances
-        Of the outputs. They decide how many modes of a trajectory are kept; steady fields are kept whole.
+        Of the outputs. They decide how many modes are kept of a trajectory, and of the fields of a nonlinear
+        model; those of a linear one are kept whole.
     truncation_share
         Part of the field's tolerance that the modes may use up, at first.
 
@@ -119,10 +144,15 @@ def project(
     ModelError
         A field or quantity that the equations do not give.
     """
+    from locum.surrogates.nonlinear_training import NonlinearProblem, projected_nonlinear
     from locum.surrogates.projection_training import AffineProblem
 
     if isinstance(problem, AffineProblem):
         return _project_steady(problem, description, values, np.concatenate(list(blocks())))
+    if isinstance(problem, NonlinearProblem):
+        snapshots = np.concatenate(list(blocks()))
+        allowed = _allowed_errors(problem, problem.unknowns(snapshots), tolerances)
+        return projected_nonlinear(problem, description, values, snapshots, allowed)
     rtol = truncation_share * tolerances[problem.field].value
     return _project_evolution(problem, description, values, blocks, tolerances, rtol)
 
@@ -183,14 +213,24 @@ def _project_steady(
     return projected_surrogate(problem, description, projection, values, duals)
 
 
+def _allowed_errors(problem: NonlinearProblem, states: Array, tolerances: Mapping[str, Tolerance]) -> Array:
+    """By how much states (s, N) may be missed in the norm of X with all outputs within tolerance: (s,)."""
+    allowed = tolerances[problem.field].value * problem.inner.norms(states)
+    for name, size in problem.functional_norms().items():
+        if name in tolerances and size > 0:
+            scale = (
+                np.abs(states @ problem.functionals[name]) if tolerances[name].error == "relative" else 1.0
+            )
+            allowed = np.minimum(allowed, tolerances[name].value * scale / size)
+    return np.asarray(allowed)
+
+
 def projection_statistics(surrogate: EquationSurrogate) -> dict[str, Any]:
     """What the report says of the basis; it has no spectrum."""
     return {
         name: {
             "rank": surrogate.rank,
-            "method": "modes of each trajectory"
-            if isinstance(surrogate, ProjectedEvolution)
-            else "Gram-Schmidt on the simulations",
+            "method": _METHODS[type(surrogate)],
             "truncation_error": 0.0,
             "singular_values": [],
             "outcome": f"projected, with a proved {surrogate.figure_kind}"

@@ -36,7 +36,12 @@ def calibrated_results(checked: CheckedSurrogate) -> dict[str, CalibrationResult
     """How each output that has a tolerance does on the simulations that calibrated it."""
     outputs = {name: checked.calibration.outputs[name] for name in checked.decisive}
     return {
-        name: CalibrationResult(output.errors, output.figure(output.indicators), output.coverage)
+        name: CalibrationResult(
+            output.errors,
+            output.figure(output.indicators),
+            output.coverage,
+            checked.tolerances[name].value,
+        )
         for name, output in outputs.items()
     }
 

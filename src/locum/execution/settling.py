@@ -13,15 +13,17 @@ import numpy as np
 
 from locum.exceptions import FitError, ModelError
 from locum.execution.affordability import too_dear
-from locum.execution.projecting import lacking_outputs
+from locum.execution.projecting import is_nonlinear, lacking_outputs
 from locum.execution.sampling import first_draws
 from locum.execution.surrogate_choice import SurrogateChoice, chosen, corrected_by_newton, foreseen
 from locum.execution.training import projected_on
 from locum.execution.workspace import Workspace
 from locum.highfidelity import check_simulated
 from locum.snapshots import SampleRecord
+from locum.surrogates import ProjectedNonlinear
 
 CHECKED = 2  # simulations, or as many as the study calibrates on
+TRIED = 16  # where a reduced model has to show that it can follow a nonlinear one
 
 _DOCUMENT = "surrogate"  # of the store: what was found for a study and a version of its model
 
@@ -45,7 +47,8 @@ def settled(work: Workspace) -> SurrogateChoice:
         return SurrogateChoice(document["kind"], document["reason"], document["residual"])
     if work.store.database.readonly:
         return choice
-    records = checked_draws(work)
+    tried = choice.kind == "projected" and is_nonlinear(work.model)
+    records = checked_draws(work, TRIED if tried else CHECKED)
     if choice.kind == "projected":
         choice = _shown(work, records)
     if choice.residual and work.study.methods.indicator == "auto":
@@ -55,24 +58,26 @@ def settled(work: Workspace) -> SurrogateChoice:
 
 
 def _shown(work: Workspace, records: list[SampleRecord]) -> SurrogateChoice:
-    """What is chosen once simulations are seen; equations of no use for projection indicate no error either,
-    unless they are asked to.
+    """What is chosen once simulations are seen; linear equations of no use for projection indicate no error
+    either, unless they are asked to.
     """
     layout = work.store.layout(work.model.version)
     lack = lacking_outputs(work.model, layout.fields, layout.quantities)
     if lack is not None:
         return chosen(work.study, work.model, lack)
     if work.study.methods.surrogate == "auto":
-        lack = too_dear(work, records)
+        lack = too_dear(work, records, projecting=True)
     if (lack := lack or _unreachable(work, records)) is None:
         return chosen(work.study, work.model, None)
-    asked = work.study.methods.indicator == "residual"
-    return replace(chosen(work.study, work.model, lack), residual=asked)
+    found = chosen(work.study, work.model, lack)
+    if corrected_by_newton(work.model):
+        return found
+    return replace(found, residual=work.study.methods.indicator == "residual")
 
 
 def _indicated(work: Workspace, choice: SurrogateChoice, records: list[SampleRecord]) -> SurrogateChoice:
     """The same choice; without the residual, and saying why, where that takes too long or cannot be had."""
-    lack = too_dear(work, records)
+    lack = too_dear(work, records, projecting=False)
     if lack is None and not corrected_by_newton(work.model):
         try:
             _ = work.problem
@@ -84,8 +89,9 @@ def _indicated(work: Workspace, choice: SurrogateChoice, records: list[SampleRec
     return replace(choice, reason=f"{choice.reason}; {told}", residual=False)
 
 
-def checked_draws(work: Workspace) -> list[SampleRecord]:
-    """Simulate the first draws and compare them with the equations that the model hands over.
+def checked_draws(work: Workspace, wanted: int = CHECKED) -> list[SampleRecord]:
+    """Simulate the first draws, no more than the study calibrates on, and compare them with the equations of
+    the model.
 
     Raises
     ------
@@ -94,7 +100,7 @@ def checked_draws(work: Workspace) -> list[SampleRecord]:
     """
     work.progress.phase("checking the model's equations")
     dimension = work.space.dimension
-    records = first_draws(work, min(CHECKED, work.study.resolved(dimension, kind="projected").calibration))
+    records = first_draws(work, min(wanted, work.study.resolved(dimension, kind="projected").calibration))
     simulated = work.store.dataset(records)
     snapshots = (simulated.isel(sample=place) for place in range(len(records)))
     try:
@@ -115,14 +121,20 @@ def _unreachable(work: Workspace, records: list[SampleRecord]) -> str | None:
         return f"hands over equations that cannot be projected ({error})"
     described, field = surrogate.description, work.problem.field
     values = work.values(records)
-    constants = surrogate.model.stability(values, surrogate.model.coefficients(values)[0])
-    if not (constants > 0).all():
-        where = np.array2string(values[constants.argmin()], precision=3)
-        return f"hands over equations whose stability constant is not known to be positive, as at {where}"
     figure = float(surrogate.field_indicator(field, values).max())
     tolerance = work.study.tolerances(described.fields, described.quantities)[field].value
     if figure <= tolerance:
         return None
+    if isinstance(surrogate, ProjectedNonlinear):
+        return (
+            "hands over equations that are too nonlinear to be projected: what polynomials leave of their "
+            f"residual, measured as {surrogate.model.remainder:.1e}, allows errors of {figure:.1e} at "
+            f"simulations of its own, and the tolerance is {tolerance:g}"
+        )
+    constants = surrogate.model.constants(values)
+    if not (constants > 0).all():
+        where = np.array2string(values[constants.argmin()], precision=3)
+        return f"hands over equations whose stability constant is not known to be positive, as at {where}"
     return (
         f"hands over equations that leave an error figure of {figure:.1e} where they should leave none, and "
         f"the tolerance is {tolerance:g}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from locum.exceptions import StudyError
-from locum.execution.projecting import lack_of
+from locum.execution.projecting import is_nonlinear, lack_of
 from locum.highfidelity import (
     HasAffineOperators,
     HasOperators,
@@ -114,4 +114,4 @@ def lack_of_residual(model: HighFidelityModel) -> str | None:
 
 def corrected_by_newton(model: HighFidelityModel) -> bool:
     """Whether Newton corrections tell how large errors are: of models that are not known as linear."""
-    return isinstance(model, HasResidual) and lack_of(model) is not None
+    return is_nonlinear(model) or (isinstance(model, HasResidual) and lack_of(model) is not None)

@@ -77,12 +77,10 @@ def _made(work: Workspace, training: Sequence[SampleRecord]) -> Made:
     data = training_data(work, training)
     if kind in ("inferred", "hybrid"):
         return infer(work.study, work.space, data)
-    earlier = _previous(work)
-    if kind == "best":
-        made = best(work.study, work.space, data, earlier)
-    else:
-        start = earlier.checked.surrogate if earlier is not None else None
-        made = interpolate(work.study, data, start if isinstance(start, InterpolatedSurrogate) else None)
+    start = _start(work)
+    made = (
+        best(work.study, work.space, data, start) if kind == "best" else interpolate(work.study, data, start)
+    )
     return _with_residual(work, made) if work.choice.residual else made
 
 
@@ -258,9 +256,10 @@ def checked_surrogate(
     return CheckedSurrogate(surrogate, calibrated, domain, tolerances, manifest)
 
 
-def _previous(work: Workspace) -> Candidate | None:
-    """The version trained last for this study and model: what it found is where the next one starts."""
+def _start(work: Workspace) -> InterpolatedSurrogate | None:
+    """The version trained last for this study and model, where the next Gaussian processes start from."""
     for version in reversed(work.registry.versions()):
         if (version.study_hash, version.model_version) == (work.study.training_hash, work.model.version):
-            return Candidate.load(version)
+            surrogate = Candidate.load(version).checked.surrogate
+            return surrogate if isinstance(surrogate, InterpolatedSurrogate) else None
     return None

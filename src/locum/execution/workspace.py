@@ -32,8 +32,7 @@ from locum.study import Numbers, Study, build_model, load_study
 
 if TYPE_CHECKING:
     from locum.execution.cluster import Cluster
-    from locum.surrogates.evolution_training import EvolutionProblem
-    from locum.surrogates.projection_training import AffineProblem
+    from locum.execution.projecting import Problem
 
 _ELAPSED = "elapsed_seconds"
 _PATIENCE = 30.0  # seconds that a model gets to end its program at the timeout by itself
@@ -81,7 +80,7 @@ class Workspace:
         return settled(self)
 
     @cached_property
-    def problem(self) -> AffineProblem | EvolutionProblem:
+    def problem(self) -> Problem:
         """The model's equations, as projection sees them."""
         return problem_of(self.study, self.model)
 

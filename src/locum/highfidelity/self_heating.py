@@ -112,6 +112,15 @@ class SelfHeating:
         """All nodes, shape (cells + 1,)."""
         return np.arange(self.cells + 1)
 
+    def inner_product(self, field: str) -> Any:
+        """Energy of the conduction, exchange at the face included: sparse (n, n)."""
+        upper, diagonal, lower = self._conduction
+        return diags_array([diagonal, upper[1:], lower[:-1]], offsets=[0, 1, -1]).tocsr()
+
+    def output_functionals(self) -> Mapping[str, Array]:
+        """The temperature in the middle, where it is highest, and its mean."""
+        return {"highest_temperature": np.eye(1, self.cells + 1)[0], "mean_temperature": self._weights}
+
     def residual(self, state: Array, parameters: Mapping[str, float]) -> Array:
         """Heat conducted away less heat produced at the nodes, for temperatures (n,): shape (n,)."""
         rate, activation = PARAMETERS.matrix(parameters)[0].tolist()

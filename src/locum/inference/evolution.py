@@ -15,10 +15,10 @@ Shapes: q queries, N trajectories, T times, n coordinates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -124,19 +124,18 @@ class EvolutionOperators:
 
     def integrate(self, values: Array, times: Array) -> Array:
         """Trajectories (q, T, n) for parameter values (q, p); not a number once a step has no solution."""
+        return integrate_all([self], [values], times)[0]
+
+    def systems(self, values: Array, times: Array) -> Systems:
+        """The equations of each of the parameter values (q, p)."""
         coefficients = self.terms.state(values)
         split = len(self.linear)
-        matrices = np.einsum("mq,qab->mab", coefficients[:, :split], self.linear)
-        products = np.einsum("ms,sab->mab", coefficients[:, split:], self.quadratic)
-        loads = self.terms.load_values(values, times) @ self.loads
-        result = np.empty((len(values), len(times), self.rank))
-        result[:, 0] = self.terms.starts(values) @ self.initial
-        stepper = _Stepper(matrices, products, self.implicitness)
-        with np.errstate(all="ignore"):
-            for k in range(1, len(times)):
-                step = float(times[k] - times[k - 1])
-                result[:, k] = stepper.step(result[:, k - 1], step, loads[:, k - 1], loads[:, k])
-        return result
+        return Systems(
+            np.einsum("mq,qab->mab", coefficients[:, :split], self.linear),
+            np.einsum("ms,sab->mab", coefficients[:, split:], self.quadratic),
+            self.terms.load_values(values, times) @ self.loads,
+            self.terms.starts(values) @ self.initial,
+        )
 
     def growth_rates(self, values: Array) -> Array:
         """Largest real part of the linear operator's eigenvalues, shape (q,), for parameter values (q, p)."""
@@ -177,6 +176,35 @@ class EvolutionOperators:
         if not fits or not all(np.isfinite(part).all() for part in parts.values()):
             raise StorageError("the saved evolution cannot be read: its arrays do not fit its terms")
         return found
+
+
+class Systems(NamedTuple):
+    """Reduced equations of q parameter values."""
+
+    matrices: Array  # (q, n, n)
+    products: Array  # (q, n, n (n + 1) / 2)
+    loads: Array  # (q, T, n)
+    initial: Array  # (q, n)
+
+
+def integrate_all(
+    operators: Sequence[EvolutionOperators], values: Sequence[Array], times: Array
+) -> list[Array]:
+    """Trajectories of several evolutions at once, each (q, T, n) at its own parameter values (q, p).
+
+    They must have the same number of coordinates and the same scheme.
+    """
+    parts = [each.systems(rows, times) for each, rows in zip(operators, values, strict=True)]
+    systems = Systems(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+    result = np.empty(systems.loads.shape)
+    result[:, 0] = systems.initial
+    stepper = _Stepper(systems.matrices, systems.products, operators[0].implicitness)
+    with np.errstate(all="ignore"):
+        for k in range(1, len(times)):
+            step = float(times[k] - times[k - 1])
+            loads = systems.loads[:, k - 1], systems.loads[:, k]
+            result[:, k] = stepper.step(result[:, k - 1], step, *loads)
+    return np.split(result, np.cumsum([len(rows) for rows in values])[:-1])
 
 
 _TERM_KEYS = ("names", "linear", "load", "quadratic", "initial")

@@ -136,8 +136,9 @@ class _StepSystem:
             rows = np.concatenate([rows, -right], axis=2)
             right = (linear @ self._gauge.particular)[:, None, None] * self._mean(scaled)
         weights = steps * (self._size / norms)[:, None, None]
-        orthogonal, self._triangle = np.linalg.qr((weights * rows).reshape(-1, rows.shape[2]))
-        self._told = orthogonal.T @ (weights * right).reshape(-1, self._n)
+        both = (weights * np.concatenate([rows, right], axis=2)).reshape(-1, rows.shape[2] + self._n)
+        triangle = np.linalg.qr(both, mode="r")[: rows.shape[2]]
+        self._triangle, self._told = np.split(triangle, [rows.shape[2]], axis=1)
         self._factors: dict[float, tuple[Array, Array, Array]] = {}
 
     def operators(self, strength: Strength, initial: Array) -> EvolutionOperators:

@@ -15,7 +15,7 @@ import numpy as np
 from locum.exceptions import FitError
 from locum.inference.evolution import TIME, EvolutionTerms
 from locum.inference.evolution_fit import Strength
-from locum.inference.folds import ranks_to_try, root_mean_square
+from locum.inference.folds import ranks_to_try, refuse_far, root_mean_square
 from locum.inference.trajectories import Trajectories, evaluated, folds_of, schemes_of
 from locum.parameters import ParameterSpace
 
@@ -63,7 +63,9 @@ class EvolutionJudge:
         return root_mean_square(np.concatenate(left))
 
 
-def discover_evolution(space: ParameterSpace, data: Trajectories) -> EvolutionDiscovery:
+def discover_evolution(
+    space: ParameterSpace, data: Trajectories, *, to_beat: float = np.inf
+) -> EvolutionDiscovery:
     """The best of a few families of terms; simpler ones come first and are left only for much better ones.
 
     Parameters
@@ -72,6 +74,13 @@ def discover_evolution(space: ParameterSpace, data: Trajectories) -> EvolutionDi
         The parameters.
     data
         The simulations.
+    to_beat
+        Typical error of another surrogate.
+
+    Raises
+    ------
+    FitError
+        All families are far from the error to beat.
     """
     judge = EvolutionJudge(space, data)
     first, *others = families(space)
@@ -83,6 +92,7 @@ def discover_evolution(space: ParameterSpace, data: Trajectories) -> EvolutionDi
 
     for terms in others:
         found = better(terms)
+    refuse_far(found.terms, found.score, judge.floor(), to_beat)
     load = found.terms.load
     found = better(replace(found.terms, load=(*load, *(f"({term}) * {TIME}" for term in load))))
     return better(replace(found.terms, quadratic=("1",)))

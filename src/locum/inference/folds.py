@@ -14,8 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from locum.arrays import AnyArray, Array
+from locum.exceptions import FitError
 
 FEW = 100  # simulations up to which ten folds are made, and five beyond
+FAR = 5.0  # times another's error: what is searched for so far from it is not followed further
 _SEED = 0
 _SMALLEST_NORM = 1e-10
 
@@ -89,6 +91,21 @@ def relative_errors(predicted: Array, true: Array) -> Array:
 def root_mean_square(errors: Array) -> float:
     """Of relative errors (N,): what selections compare. One wild prediction spoils it, as it should."""
     return float(np.sqrt(np.mean(np.square(errors))))
+
+
+def refuse_far(structure: object, error: float, floor: float, to_beat: float) -> None:
+    """Refuse what was found where it is far from an error to beat, and not for its few coordinates alone.
+
+    Raises
+    ------
+    FitError
+        Naming the structure and both errors.
+    """
+    if error > FAR * max(to_beat, floor):
+        raise FitError(
+            f"operator inference: the best structure that was found ({structure}) leaves {100.0 * error:.2g} "
+            f"% in cross-validation, far from the {100.0 * to_beat:.2g} % to beat; it is not followed further"
+        )
 
 
 def ranks_to_try(coordinates: Array, limit: int, tails: Sequence[float]) -> tuple[int, ...]:

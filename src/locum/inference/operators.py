@@ -41,11 +41,7 @@ class InferredOperators:
         result = np.empty((len(theta), self.rank))
         right = phi @ self.vectors
         for rows in self._blocks(len(theta)):
-            matrices = self._assembled(theta[rows])
-            try:
-                result[rows] = np.linalg.solve(matrices, right[rows, :, None])[:, :, 0]
-            except np.linalg.LinAlgError:
-                result[rows] = _solved_one_by_one(matrices, right[rows])
+            result[rows] = solved(self._assembled(theta[rows]), right[rows])
         return result
 
     def singular_values(self, theta: Array) -> tuple[Array, Array]:
@@ -97,8 +93,15 @@ class InferredOperators:
         return (slice(start, start + step) for start in range(0, count, step))
 
 
+def solved(matrices: Array, right: Array) -> Array:
+    """Solutions (m, n) of systems (m, n, n); not a number where one is singular."""
+    try:
+        return np.asarray(np.linalg.solve(matrices, right[:, :, None])[:, :, 0])
+    except np.linalg.LinAlgError:
+        return _solved_one_by_one(matrices, right)
+
+
 def _solved_one_by_one(matrices: Array, right: Array) -> Array:
-    """Solutions (m, n) of systems of which some are singular."""
     result = np.full(right.shape, np.nan)
     for row, (matrix, load) in enumerate(zip(matrices, right, strict=True)):
         try:

@@ -33,6 +33,8 @@ TAILS = tuple(10.0 ** (-k / 2) for k in range(2, 26))  # projection errors of th
 SAFE_SHARE = 0.02  # smallest singular value in the sweep over that at the training points
 _HOPELESS = 1.5  # times the error of the best gauge: larger ranks are not tried with this one
 _PATIENCE = (4, 2)  # ranks without progress after which no larger one is tried: of few simulations, of many
+_OUTRUN = 2.0  # times the error of the best so far in the folds that were looked at: the others are not
+_SHOWN, _SHOWN_SHARE = 6, 0.2  # simulations that must have been predicted before that is said
 _MOST_REFUSED = 8  # unsafe fits after which the search ends
 _TAME = 5.0  # times the largest K-fold error: by so much may folds part where no simulation is
 
@@ -196,39 +198,57 @@ def unsafe(operators: InferredOperators, sampled: Sampled, gauge: Gauge) -> str 
 def _tried(sampled: Sampled, gauges: Sequence[Gauge], folds: Sequence[Fold], goal: float) -> list[Choice]:
     """The two best strengths of every rank and gauge that was tried."""
     limit = min(min(len(fold.basis) for fold in folds), len(sampled.coordinates) - 1)
-    found: list[Choice] = []
-    best, since = np.inf, 0
+    found: list[Choice] = []  # best first
+    since = 0
     patience = _PATIENCE[len(sampled.coordinates) > FEW]
     for step, rank in enumerate(ranks_to_try(sampled.coordinates, limit, TAILS)):
-        choices = {
-            gauge: sorted(evaluated(sampled, gauge, folds, rank, STRENGTHS), key=lambda each: each.score)
-            for gauge in gauges
-        }
-        found += [choice for tried in choices.values() for choice in tried[:2]]
-        here = min(tried[0].score for tried in choices.values())
+        before = found[0].score if found else np.inf
+        scores: dict[Gauge, float] = {}
+        for gauge in gauges:
+            choices = evaluated(sampled, gauge, folds, rank, STRENGTHS, found[0] if found else None)
+            choices = sorted(choices, key=lambda each: each.score)[:2]
+            scores[gauge] = choices[0].score if choices else np.inf
+            found = sorted([*found, *choices], key=lambda each: each.score)
+        here = min(scores.values())
         if step:  # with a few coordinates all are alike
-            gauges = [gauge for gauge in gauges if choices[gauge][0].score <= _HOPELESS * here]
-        since = 0 if here < 0.98 * best else since + 1
-        best = min(best, here)
-        if best <= goal or since >= patience or not gauges:
+            gauges = sorted(
+                (gauge for gauge in gauges if scores[gauge] <= _HOPELESS * here), key=scores.__getitem__
+            )
+        since = 0 if here < 0.98 * before else since + 1
+        if found[0].score <= goal or since >= patience:
             break
     return found
 
 
 def evaluated(
-    sampled: Sampled, gauge: Gauge, folds: Sequence[Fold], rank: int, strengths: Sequence[float]
+    sampled: Sampled,
+    gauge: Gauge,
+    folds: Sequence[Fold],
+    rank: int,
+    strengths: Sequence[float],
+    ahead: Choice | None = None,
 ) -> list[Choice]:
-    """K-fold predictions with one rank, for each strength."""
+    """K-fold predictions with one rank, for each strength; none once ``ahead`` is far better in the folds."""
     predicted = np.full((len(strengths), *sampled.coordinates.shape), np.nan)
     models: list[list[tuple[Array, InferredOperators]]] = [[] for _ in strengths]
+    known = np.zeros(len(sampled.coordinates), bool)
     for fold in folds:
-        basis = fold.basis[:rank]
+        basis, rows = fold.basis[:rank], fold.tested
         fitted = fit_operators(sampled.reduced(fold.training, basis), gauge, strengths)
         for index, operators in enumerate(fitted):
-            answers = operators.solve(sampled.theta[fold.tested], sampled.phi[fold.tested])
-            predicted[index, fold.tested] = answers @ basis
+            answers = operators.solve(sampled.theta[rows], sampled.phi[rows])
+            predicted[index, rows] = answers @ basis
             models[index].append((basis, operators))
+        known[rows] = True
+        if ahead is not None and known.sum() >= max(_SHOWN, _SHOWN_SHARE * len(known)):
+            typical = [_typical_error(fields[known], sampled.coordinates[known]) for fields in predicted]
+            if not min(typical) <= _OUTRUN * root_mean_square(ahead.errors[known]):
+                return []
     return [
         Choice(gauge, rank, strength, fields, relative_errors(fields, sampled.coordinates), tuple(parts))
         for strength, fields, parts in zip(strengths, predicted, models, strict=True)
     ]
+
+
+def _typical_error(predicted: Array, true: Array) -> float:
+    return root_mean_square(relative_errors(predicted, true))

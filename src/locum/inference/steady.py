@@ -10,7 +10,7 @@ import numpy as np
 
 from locum.arrays import AnyArray, Array
 from locum.exceptions import FitError, ParameterError, StorageError
-from locum.inference.folds import normalised
+from locum.inference.folds import normalised, refuse_far
 from locum.inference.least_squares import Gauge
 from locum.inference.operators import InferredOperators
 from locum.inference.selection import Sampled, Selected, select
@@ -174,6 +174,7 @@ def infer_steady(
     structure: Structure | None = None,
     terms: Sequence[str] = (),
     goal: float = 0.0,
+    to_beat: float = np.inf,
 ) -> SteadyInference:
     """Infer the equations of a steady field.
 
@@ -191,20 +192,24 @@ def infer_steady(
         More expressions to search among.
     goal
         K-fold error that is good enough.
+    to_beat
+        Typical error of another surrogate: a structure that is found far from it is refused.
 
     Raises
     ------
     ParameterError
         A text that is no expression of the parameters.
     FitError
-        Too few simulations, or no fit that is safe.
+        Too few simulations, no structure near the error to beat, or no fit that is safe.
     """
     if len(values) < FEWEST:
         raise FitError(
             f"operator inference: needs at least {FEWEST} simulations, got {len(values)}; add simulations"
         )
     if structure is None:
-        structure = discover(space, values, coordinates, terms).structure
+        found = discover(space, values, coordinates, terms)
+        refuse_far(found.structure, found.score, found.floor, to_beat)
+        structure = found.structure
     coefficients = structure.coefficients(space)
     theta, phi = coefficients(values)
     swept = space.sample(_SWEPT, np.random.default_rng(_SWEEP_SEED))

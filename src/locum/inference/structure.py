@@ -17,11 +17,11 @@ from itertools import combinations, islice
 
 import numpy as np
 
-from locum.arrays import Array
+from locum.arrays import AnyArray, Array
 from locum.exceptions import ParameterError
-from locum.inference.folds import Fold, make_folds, normalised, ranks_to_try, root_mean_square
-from locum.inference.least_squares import Gauge
-from locum.inference.selection import Sampled, evaluated
+from locum.inference.folds import field_norms, make_folds, ranks_to_try, root_mean_square
+from locum.inference.least_squares import AffineData, Gauge, fit_parts
+from locum.inference.operators import solved
 from locum.parameters import Parameter, ParameterSpace
 from locum.parameters.expressions import Expressions
 from locum.reduction.coefficients import CoefficientExpressions
@@ -121,14 +121,24 @@ def discover(
 
 
 class Judge:
-    """K-fold errors of structures on the same simulations, each found once."""
+    """K-fold errors of structures on the same simulations, each found once, all its folds together."""
 
     def __init__(self, space: ParameterSpace, values: Array, coordinates: Array) -> None:
-        self._space, self._values, self._coordinates = space, values, coordinates
+        self._space, self._columns = space, dict[str, Array]()
+        centre = space.unwarp(np.full((1, space.dimension), 0.5))
+        self._values = np.concatenate([values, centre])
         self._folds = make_folds(coordinates, _FOLDS)
         limit = min(len(fold.basis) for fold in self._folds)
-        self._rank = ranks_to_try(coordinates, min(limit, max(1, len(values) // 2)), (_TAIL,))[0]
-        self.floor = root_mean_square(np.concatenate([self._left(fold) for fold in self._folds]))
+        rank = ranks_to_try(coordinates, min(limit, max(1, len(values) // 2)), (_TAIL,))[0]
+        bases = np.stack([fold.basis[:rank] for fold in self._folds])
+        self._seen = coordinates @ bases.transpose(0, 2, 1)
+        self._training = np.ones(self._seen.shape[:2])
+        left = np.empty(len(values))  # of the squares, what the coordinates leave of each field in any case
+        for part, rows in enumerate(fold.tested for fold in self._folds):
+            self._training[part, rows] = 0.0
+            left[rows] = np.sum((coordinates[rows] - self._seen[part, rows] @ bases[part]) ** 2, axis=1)
+        self._left, self._norms = left, field_norms(coordinates)
+        self.floor = root_mean_square(np.sqrt(left) / self._norms)
         self.known: dict[Structure, float] = {}
 
     def score(self, structure: Structure) -> float:
@@ -138,20 +148,34 @@ class Judge:
         return self.known[structure]
 
     def _score(self, structure: Structure) -> float:
-        theta, phi = structure.coefficients(self._space)(self._values)
-        if not (_distinct(theta) and _distinct(phi)):
+        if not structure.theta or not structure.phi:
             return float("inf")
-        gauge = Gauge(centre_of(structure, self._space))
-        if not np.isfinite(gauge.weights).all() or not gauge.weights.any():
+        theta, phi = self._terms(structure.theta), self._terms(structure.phi)[:-1]
+        theta, centre = theta[:-1], theta[-1]
+        if not (_distinct(theta) and _distinct(phi) and np.isfinite(centre).all() and centre.any()):
             return float("inf")
-        sampled = Sampled(theta, phi, self._coordinates, theta, phi)
-        tried = evaluated(sampled, gauge, self._folds, self._rank, _STRENGTHS)
-        return min(choice.score for choice in tried)
+        matrices, vectors = fit_parts(
+            AffineData(theta, phi, self._seen), self._training, Gauge(centre), _STRENGTHS
+        )
+        squares = np.empty((len(_STRENGTHS), len(theta)))
+        for part, rows in enumerate(fold.tested for fold in self._folds):
+            assembled = np.tensordot(theta[rows], matrices[part], axes=(1, 1)).swapaxes(0, 1)
+            squares[:, rows] = self._missed(part, rows, assembled, phi[rows] @ vectors[part])
+        errors = np.sqrt(squares + self._left) / self._norms
+        typical = np.sqrt(np.mean(errors**2, axis=1))
+        return float(np.min(np.where(np.isfinite(typical), typical, np.inf)))
 
-    def _left(self, fold: Fold) -> Array:
-        rows = normalised(self._coordinates[fold.tested])
-        basis = fold.basis[: self._rank]
-        return np.asarray(np.linalg.norm(rows - rows @ basis.T @ basis, axis=1))
+    def _terms(self, terms: tuple[str, ...]) -> Array:
+        """Values (N + 1, k) at the simulations and, last, at the centre of the parameter space."""
+        for term in terms:
+            if term not in self._columns:
+                self._columns[term] = Expressions(self._space.names, (term,))(self._values)[:, 0]
+        return np.stack([self._columns[term] for term in terms], axis=1)
+
+    def _missed(self, part: int, rows: AnyArray, matrices: Array, right: Array) -> Array:
+        """Squared errors (S, m) of a fold's answers, with matrices (S, m, n, n) and right-hand sides."""
+        answers = solved(matrices.reshape(-1, *matrices.shape[2:]), right.reshape(-1, right.shape[-1]))
+        return np.asarray(np.sum((answers.reshape(right.shape) - self._seen[part, rows]) ** 2, axis=2))
 
 
 def centre_of(structure: Structure, space: ParameterSpace) -> Array:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from locum.arrays import AnyArray, Array
-from locum.inference.evolution import EvolutionOperators, EvolutionTerms
+from locum.inference.evolution import EvolutionOperators, EvolutionTerms, integrate_all
 from locum.inference.evolution_fit import Strength, fit_evolution
 from locum.inference.evolution_model import squared_norms
 from locum.inference.folds import divided, root_mean_square
@@ -106,12 +106,19 @@ def evaluated(
     predicted = np.full((len(strengths), *data.coordinates.shape), np.nan)
     errors = np.full((len(strengths), len(data.values)), np.inf)
     models: list[list[tuple[Array, EvolutionOperators]]] = [[] for _ in strengths]
-    for tested, training, whole in folds:
+    for _, training, whole in folds:
         basis = whole[:rank]
-        for index, operators in enumerate(fitted(data, training, basis, terms, scheme, strengths)):
-            predicted[index, tested] = operators.integrate(data.values[tested], data.times) @ basis
-            errors[index, tested] = data.errors(predicted[index, tested], tested)
-            models[index].append((basis, operators))
+        for its, operators in zip(
+            models, fitted(data, training, basis, terms, scheme, strengths), strict=True
+        ):
+            its.append((basis, operators))
+    every = [operators for its in models for _, operators in its]
+    asked = [data.values[tested] for tested, *_ in folds] * len(strengths)
+    trajectories = iter(integrate_all(every, asked, data.times))
+    for fields, missed in zip(predicted, errors, strict=True):
+        for tested, _, whole in folds:
+            fields[tested] = next(trajectories) @ whole[:rank]
+            missed[tested] = data.errors(fields[tested], tested)
     return [
         EvolutionChoice(terms, rank, scheme, strength, fields, missed, tuple(found))
         for strength, fields, missed, found in zip(strengths, predicted, errors, models, strict=True)

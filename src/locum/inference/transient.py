@@ -66,7 +66,12 @@ class TransientInference:
 
 
 def infer_transient(
-    space: ParameterSpace, data: Trajectories, *, terms: EvolutionTerms | None = None, goal: float = 0.0
+    space: ParameterSpace,
+    data: Trajectories,
+    *,
+    terms: EvolutionTerms | None = None,
+    goal: float = 0.0,
+    to_beat: float = np.inf,
 ) -> TransientInference:
     """Infer the evolution equation of a transient field.
 
@@ -80,18 +85,20 @@ def infer_transient(
         How parameters and time enter; of a few families the best where it is left out.
     goal
         K-fold error that is good enough, and a tenth of what functions of time may leave out.
+    to_beat
+        Typical error of another surrogate: terms that are found far from it are refused.
 
     Raises
     ------
     FitError
-        Too few simulations, or no fit that is stable.
+        Too few simulations, no terms near the error to beat, or no fit that is stable.
     """
     if len(data.values) < FEWEST:
         raise FitError(
             f"operator inference: needs at least {FEWEST} simulations, got {len(data.values)}; "
             "add simulations"
         )
-    terms = terms or discover_evolution(space, data).terms
+    terms = terms or discover_evolution(space, data, to_beat=to_beat).terms
     choices = sorted(_tried(data, terms, schemes_of(space, terms), goal), key=lambda each: each.score)
     choices = [choice for choice in choices if np.isfinite(choice.score)]
     everything = np.arange(len(data.values))

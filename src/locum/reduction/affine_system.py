@@ -11,12 +11,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
-from scipy.sparse.linalg import splu
 
 from locum.arrays import Array
-from locum.exceptions import ModelError
 from locum.reduction.inner_product import InnerProduct
+from locum.reduction.riesz import RieszMap, factorised
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +56,7 @@ class AffineSystem:
         rows = np.empty((len(theta), self.size))
         for row, (factors, loads) in enumerate(zip(theta, phi, strict=True)):
             matrix, right = self.assembled(factors, loads)
-            rows[row] = _factorised(matrix, "the system").solve(right)
+            rows[row] = factorised(matrix, "the system").solve(right)
         return rows
 
     def adjoint(self, functional: Array) -> AffineSystem:
@@ -73,25 +71,13 @@ class AffineSystem:
 
     def riesz(self, functionals: Array) -> Array:
         """Representatives z with X z = g, of functionals g as rows (k, N): shape (k, N)."""
-        matrix = self.inner_product.matrix
-        if matrix is None:
-            return functionals
-        if matrix.ndim == 1:
-            return np.asarray(functionals / matrix)
-        solved: Array = self._riesz_factor.solve(np.ascontiguousarray(functionals.T))
-        return np.ascontiguousarray(solved.T)
+        return self.representatives(functionals)
 
     def dual_norm(self, functionals: Array) -> Array:
         """||g||_{X^-1} of functionals as rows (k, N), from their representatives: shape (k,)."""
-        return self.inner_product.norms(self.riesz(functionals))
+        return self.representatives.norm(functionals)
 
     @cached_property
-    def _riesz_factor(self) -> Any:
-        return _factorised(self.inner_product.matrix, "the inner product")
-
-
-def _factorised(matrix: Any, name: str) -> Any:
-    try:
-        return splu(sp.csc_matrix(matrix), permc_spec="MMD_AT_PLUS_A")
-    except RuntimeError as error:
-        raise ModelError(f"{name} is singular and cannot be solved ({error})") from error
+    def representatives(self) -> RieszMap:
+        """From functionals to their representatives."""
+        return RieszMap(self.inner_product)

@@ -107,6 +107,11 @@ class CertifiedModel:
     separation_error: SeparationError | None = None
 
     @property
+    def rank(self) -> int:
+        """Number of basis vectors, n."""
+        return self.reduced.rank
+
+    @property
     def kind(self) -> Literal["bound", "estimate"]:
         """``bound`` where everything in the figure is proved."""
         return "bound" if self.stability.proved and self.separation_error is None else "estimate"
@@ -134,6 +139,10 @@ class CertifiedModel:
         if self.separation_error is not None:
             norms = norms + self.separation_error.residual(np.linalg.norm(coordinates, axis=1))
         return CertifiedSolution(coordinates, norms, self.stability(values, theta))
+
+    def constants(self, values: Array) -> Array:
+        """Stability constants (m,) at parameters (m, p); not positive where none is known."""
+        return self.stability(values, self.coefficients(values)[0])
 
     def residual_directions(self, values: Array) -> Array:
         """Residuals in coordinates of their orthonormal basis, shape (m, k): for choosing several at once."""

@@ -3,10 +3,9 @@ saved.
 
 Where a model declares them they are expressions, and exact. Where they come from a separation they are known
 only by assembling the system: they are smooth functions of the parameters, and polynomials are fitted to them
-by least squares, in Chebyshev products up to a total degree, at points of the (warped) box that are
-distributed as Chebyshev's, two for each product: there the products are orthogonal and the fit is stable
-(Cohen and Migliorati, *Optimal weighted least-squares methods*, SMAI J. Comput. Math. 3, 2017). What that
-leaves out is part of the measured separation error. Outside the box the polynomials mean nothing.
+by least squares (:mod:`locum.reduction.chebyshev`), in products up to a total degree, at points of the
+(warped) box. What that leaves out is part of the measured separation error. Outside the box the polynomials
+mean nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,10 +21,10 @@ from locum.arrays import AnyArray, Array
 from locum.exceptions import FitError, ParameterError, StorageError
 from locum.parameters import ParameterSpace, space_from_dict
 from locum.parameters.expressions import Expressions
+from locum.reduction.chebyshev import POINTS_PER_TERM, chebyshev_points, products, total_degree
 
 DEGREES = (2, 4, 6, 8, 10, 12, 14, 16, 20, 24)
 CHECKED_POINTS = 64
-POINTS_PER_TERM = 2
 MOST_TERMS = 1000
 _BLOCK_NUMBERS = 1 << 18  # products that are held at a time
 
@@ -81,7 +79,7 @@ class PolynomialCoefficients:
         step = max(1, _BLOCK_NUMBERS // len(self.degrees))
         for first in range(0, len(values), step):
             rows = slice(first, first + step)
-            found[rows] = _products(inside[rows], self.degrees) @ self.expansion
+            found[rows] = products(inside[rows], self.degrees) @ self.expansion
         return found[:, : self.matrices], found[:, self.matrices :]
 
 
@@ -118,17 +116,17 @@ def polynomial_coefficients(
     """
     checked = space.sample(CHECKED_POINTS, np.random.default_rng(0))
     truth = coefficients(checked)
-    points = _chebyshev_points(space.dimension, POINTS_PER_TERM * max_terms)
+    points = chebyshev_points(space.dimension, POINTS_PER_TERM * max_terms)
     known = np.empty((0, truth[0].shape[1] + truth[1].shape[1]))
     found = None
     for degree in DEGREES:
         if math.comb(space.dimension + degree, degree) > max_terms:
             break
-        degrees = _total_degree(space.dimension, degree)
+        degrees = total_degree(space.dimension, degree)
         inside = points[: POINTS_PER_TERM * len(degrees)]
         new = coefficients(space.unwarp(0.5 * (inside[len(known) :] + 1.0)))
         known = np.concatenate([known, np.concatenate(new, axis=1)])
-        expansion = np.linalg.lstsq(_products(inside, degrees), known)[0]
+        expansion = np.linalg.lstsq(products(inside, degrees), known)[0]
         found = PolynomialCoefficients(space, degrees, expansion, truth[0].shape[1])
         if all(_error(one, other) <= rtol for one, other in zip(found(checked), truth, strict=True)):
             break
@@ -143,32 +141,6 @@ def polynomial_coefficients(
 def _error(found: Array, truth: Array) -> float:
     largest = np.linalg.norm(truth, axis=1).max()
     return float(np.linalg.norm(found - truth, axis=1).max() / largest) if largest else 0.0
-
-
-def _chebyshev_points(dimension: int, count: int) -> Array:
-    """A Sobol sequence in [-1, 1]^p, distributed as Chebyshev points are."""
-    from scipy.stats import qmc
-
-    sequence = qmc.Sobol(dimension, scramble=True, rng=np.random.default_rng(0))
-    return np.asarray(np.cos(np.pi * sequence.random_base2(math.ceil(math.log2(count)))[:count]))
-
-
-def _total_degree(dimension: int, degree: int) -> AnyArray:
-    """Rows of exponents (l, p) that sum to at most ``degree``."""
-    rows = [
-        np.bincount(chosen, minlength=dimension + 1)[:dimension]
-        for chosen in combinations_with_replacement(range(dimension + 1), degree)
-    ]
-    return np.array(rows, dtype=np.int64)
-
-
-def _products(x: Array, degrees: AnyArray) -> Array:
-    """Products of Chebyshev polynomials (m, l) at points (m, p)."""
-    tables = np.polynomial.chebyshev.chebvander(x, int(degrees.max()))  # (m, p, d + 1)
-    products = np.ones((len(x), len(degrees)))
-    for axis, column in enumerate(degrees.T):
-        products *= tables[:, axis, column]
-    return products
 
 
 def coefficients_to_saved(coefficients: Any) -> tuple[dict[str, Any], dict[str, AnyArray]]:

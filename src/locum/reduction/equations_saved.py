@@ -1,4 +1,6 @@
-"""What all reduced models have in common, steady or in time, and its saved form: arrays and plain values."""
+"""What all reduced models have in common; and the saved form of linear ones, steady or in time: arrays and
+plain values.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +19,28 @@ class ReducedModel(Protocol):
     """Equations on a reduced basis."""
 
     @property
+    def rank(self) -> int:
+        """Number of basis vectors."""
+        ...
+
+    @property
+    def kind(self) -> Literal["bound", "estimate"]:
+        """What its figures are."""
+        ...
+
+    def constants(self, values: Array) -> Array:
+        """Stability constants of the unreduced equations (q,); not positive where none is known."""
+        ...
+
+    def residual_directions(self, values: Array) -> Array:
+        """What residuals have in common: coordinates (q, k)."""
+        ...
+
+
+class LinearModel(Protocol):
+    """Linear equations on a reduced basis."""
+
+    @property
     def reduced(self) -> ReducedSystem:
         """The projected system."""
         ...
@@ -31,25 +55,16 @@ class ReducedModel(Protocol):
         """Of the unreduced system."""
         ...
 
-    @property
-    def kind(self) -> Literal["bound", "estimate"]:
-        """What its figures are."""
-        ...
-
-    def residual_directions(self, values: Array) -> Array:
-        """What residuals have in common: coordinates (q, k)."""
-        ...
-
 
 class SavedEquations(NamedTuple):
-    """What the saved form of every reduced model holds."""
+    """What the saved form of every linear one holds."""
 
     reduced: ReducedSystem
     coefficients: Coefficients
     stability: StabilityConstant
 
 
-def equations_to_saved(model: ReducedModel) -> tuple[dict[str, Any], dict[str, AnyArray]]:
+def equations_to_saved(model: LinearModel) -> tuple[dict[str, Any], dict[str, AnyArray]]:
     """Plain values and arrays.
 
     Raises

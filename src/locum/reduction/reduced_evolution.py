@@ -85,6 +85,11 @@ class EvolutionModel:
     symmetric: bool
 
     @property
+    def rank(self) -> int:
+        """Number of basis vectors, n."""
+        return self.reduced.rank
+
+    @property
     def kind(self) -> Literal["bound", "estimate"]:
         """``bound`` where the stability constant is proved."""
         return "bound" if self.stability.proved else "estimate"
@@ -123,6 +128,10 @@ class EvolutionModel:
         """Outputs at the last time, shape (m, o), without their figures."""
         parts = [self.trajectories(values[rows])[:, -1] for rows in self.blocks(len(values))]
         return np.concatenate(parts) @ self._functionals.T
+
+    def constants(self, values: Array) -> Array:
+        """Stability constants (m,) at parameters (m, p); not positive where none is known."""
+        return self.stability(values, self.coefficients(values)[0])
 
     def residual_directions(self, values: Array) -> Array:
         """Residuals in coordinates of their orthonormal basis, averaged over windows of time: (m, 8 d).

@@ -30,7 +30,6 @@ from locum.reduction.empirical_interpolation import EmpiricalInterpolation, empi
 from locum.reduction.inner_product import InnerProduct
 
 Operators = Callable[[Array], tuple[Any, Array]]  # A(mu) sparse (N, N) and f(mu) (N,) for one mu (p,)
-_POWER_STEPS = 30
 
 
 @dataclass(frozen=True)
@@ -176,22 +175,10 @@ def measured_separation_error(
         matrix, vector = separation.operators(value)
         approximate, load = system.assembled(theta[row], phi[row])
         vector_error = max(vector_error, float(system.dual_norm((vector - load)[None])[0]))
-        matrix_error = max(matrix_error, operator_norm(sp.csr_array(matrix) - approximate, system))
+        matrix_error = max(
+            matrix_error, system.representatives.operator_norm(sp.csr_array(matrix) - approximate)
+        )
     return SeparationError(matrix_error, vector_error)
-
-
-def operator_norm(matrix: Any, system: AffineSystem) -> float:
-    """||D||: the largest of ||D v||_{X^-1} over ||v||_X = 1, by the power method on X^-1 D^T X^-1 D."""
-    vector = system.riesz(np.cos(np.arange(system.size))[None])
-    norm = 0.0
-    for _ in range(_POWER_STEPS):
-        size = float(system.inner_product.norms(vector)[0])
-        if not size:
-            return 0.0
-        image = system.riesz(np.asarray(matrix @ (vector[0] / size))[None])
-        norm = float(system.inner_product.norms(image)[0])
-        vector = system.riesz(np.asarray(matrix.T @ image[0])[None])
-    return norm
 
 
 def pattern_of(matrix: Any) -> Pattern:

@@ -23,11 +23,14 @@ class CalibrationResult:
         Error figures that the surrogate states for them, shape (n,).
     coverage
         Probability with which the figures claim to cover the errors.
+    tolerance
+        For the errors.
     """
 
     errors: Array
     figures: Array
     coverage: float
+    tolerance: float = 0.0
 
     @property
     def level(self) -> float:
@@ -67,14 +70,14 @@ def promotion_gate(
 
     It may unless, for some output, its errors are not finite, its observed coverage lies significantly below
     its claim (one-sided binomial test), its figures are not finite where the champion's are, or its error
-    level exceeds the champion's by more than the slack.
+    level exceeds the champion's by more than the slack. Two surrogates far below tolerance are equally good.
 
     Parameters
     ----------
     candidate, champion
         Field or quantity to its result, both on the same simulations; None where there is no champion yet.
     slack
-        Relative difference of error levels that is taken for noise.
+        Difference of error levels that is taken for noise, over the champion's or, if larger, the tolerance.
     significance
         Probability of refusing a candidate whose claim of coverage is true.
 
@@ -117,7 +120,7 @@ def _objections(
     if before is not None:
         if np.isfinite(before.figures).all() and not np.isfinite(result.figures).all():
             found.append(f"{name}: the error figure is not finite, the champion's is")
-        if result.level > (1 + slack) * before.level:
+        if result.level > before.level + slack * max(before.level, result.tolerance):
             found.append(_comparison(name, result, before))
     return found
 

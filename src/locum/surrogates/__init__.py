@@ -15,6 +15,7 @@ from locum.surrogates.loading import load_surrogate
 from locum.surrogates.prediction import Prediction
 from locum.surrogates.projected import ProjectedSurrogate
 from locum.surrogates.projected_evolution import ProjectedEvolution
+from locum.surrogates.projected_nonlinear import ProjectedNonlinear
 from locum.surrogates.saved import Saved, read_saved, write_saved
 from locum.surrogates.surrogate import Description, FieldErrors, FigureKind, Surrogate, SurrogateKind
 from locum.surrogates.training import (
@@ -47,6 +48,7 @@ __all__ = [
     "InterpolatedSurrogate",
     "Prediction",
     "ProjectedEvolution",
+    "ProjectedNonlinear",
     "ProjectedSurrogate",
     "Saved",
     "Surrogate",

@@ -40,8 +40,6 @@ from locum.surrogates.training import (
 
 MARGIN = 0.8  # what another's typical error must stay below, as a share of the interpolated surrogate's
 LARGEST = 1.25  # the same of the largest, which a single simulation decides
-_GROWTH, _HOPELESS_GROWTH = 1.25, 2.0  # of the simulations, until the kinds are compared again
-_HOPELESS = 2.0  # times the interpolated surrogate's typical error: will not soon be better
 _WILD = 5.0  # times the largest error of equations: an indicator that the errors do not prepare for
 _SWEPT = 500
 _SWEEP_SEED = 0
@@ -95,22 +93,17 @@ class Comparison:
         Kind of the best.
     simulations
         Number of training simulations.
-    again
-        Their number that is worth another comparison: a quarter more, or twice as many where the equations
-        were far from any use.
     """
 
     contenders: tuple[Contender, ...]
     chosen: str
     simulations: int
-    again: int
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a manifest."""
         return {
             "chosen": self.chosen,
             "simulations": self.simulations,
-            "again": self.again,
             "contenders": [
                 {
                     "kind": each.kind,
@@ -178,7 +171,12 @@ def train_best(
     ]
     other = None
     try:
-        other = train_inferred(data, inferred, regression=trained.surrogate.regression)
+        other = train_inferred(
+            data,
+            inferred,
+            regression=trained.surrogate.regression,
+            to_beat=contenders[0].root_mean_squares(),
+        )
         contenders += _inferred_contenders(other)
     except FAILURES as error:  # the Gaussian processes answer, and the report says why
         contenders.append(Contender("inferred", {}, _sentence(error)))
@@ -188,9 +186,7 @@ def train_best(
     )
     won = other is not None and ratios.typical < MARGIN and ratios.largest <= LARGEST
     chosen = other.surrogate if other is not None and won else trained.surrogate
-    growth = _GROWTH if ratios.typical < _HOPELESS else _HOPELESS_GROWTH
-    again = int(np.ceil(growth * len(data.values)))
-    comparison = Comparison(tuple(contenders), chosen.kind, len(data.values), again)
+    comparison = Comparison(tuple(contenders), chosen.kind, len(data.values))
     return Best(chosen, trained.statistics, other.statistics if other is not None else None, comparison)
 
 

@@ -111,7 +111,7 @@ class EquationSurrogate(ABC):
     @property
     def rank(self) -> int:
         """Number of basis vectors."""
-        return self.model.reduced.rank
+        return self.model.rank
 
     def predict(self, parameters: Any) -> Prediction:
         """Answer for one or a million parameter sets; nothing is computed before it is asked for."""

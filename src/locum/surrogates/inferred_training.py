@@ -31,6 +31,8 @@ _WIDE_SHARE = 1e-3  # of the tolerance: what the basis that everything is done i
 _FINEST = 1e-13
 _GOAL_SHARE = 0.1  # of the tolerance: a K-fold error that needs no better fit
 _HELPS = 0.8  # a correction must take the K-fold error below this part of it
+_BEYOND_HELP = 3.0  # times the error to beat: no correction is tried
+_LEADING = 3  # coordinates that tell whether one can help
 _STEP = 0.05  # of a warped parameter's range, for the change of the field
 _PROBES = 64
 _FLOOR = 1e-3  # share of the largest change that every parameter is taken to make
@@ -161,8 +163,8 @@ def train_inferred(
     data: TrainingData,
     options: InferredOptions,
     *,
-    start: InferredSurrogate | None = None,
     regression: QuantityPredictor | None = None,
+    to_beat: Mapping[str, float] | None = None,
 ) -> InferredTraining:
     """Train on n simulations.
 
@@ -172,23 +174,25 @@ def train_inferred(
         The simulations.
     options
         How.
-    start
-        An earlier round's surrogate: its structures are kept, and its hyper-parameters are where searches
-        begin.
     regression
         Of the quantities of interest, where it was fitted already.
+    to_beat
+        Field to the typical error of another surrogate: what is far from it is not followed further.
 
     Raises
     ------
     FitError
-        No field, too few simulations, a declared structure that is wrong, or no fit that is safe.
+        No field, too few simulations, a declared structure that is wrong, none that is near the error to
+        beat, or no fit that is safe.
     """
     if not data.description.fields:
         raise FitError("operator inference: needs a field; the model gives none")
-    known = start.fields if start is not None else {}
-    trained = {name: _train_field(data, name, options, known.get(name)) for name in data.description.fields}
+    bars = to_beat or {}
+    trained = {
+        name: _train_field(data, name, options, bars.get(name, np.inf)) for name in data.description.fields
+    }
     if regression is None:
-        regression = _quantity_regression(data, start)
+        regression = _quantity_regression(data)
     coordinates = {name: FieldCoordinates(part.coordinates, part.predicted) for name, part in trained.items()}
     quantities = {name: data.quantities[name] for name in data.description.quantities}
     functionals = linear_functionals(quantities, coordinates, regression)
@@ -202,16 +206,14 @@ def train_inferred(
     return InferredTraining(surrogate, {name: part.statistics for name, part in trained.items()})
 
 
-def _train_field(
-    data: TrainingData, name: str, options: InferredOptions, known: InferredField | None
-) -> _Trained:
+def _train_field(data: TrainingData, name: str, options: InferredOptions, to_beat: float) -> _Trained:
     transient = "time" in data.description.fields[name].dimensions
-    found = (_transient if transient else _steady)(data, name, options, known)
+    found = (_transient if transient else _steady)(data, name, options, to_beat)
     space, statistics, predicted = data.description.space, found.statistics, found.predicted
     correction = None
-    wanted = options.correction == "auto"
-    if wanted and root_mean_square(found.errors) > _GOAL_SHARE * data.fields[name].tolerance:
-        correction, corrected = _correction(space.warp(data.values), found, known)
+    goal, typical = _GOAL_SHARE * data.fields[name].tolerance, root_mean_square(found.errors)
+    if options.correction == "auto" and goal < typical <= _BEYOND_HELP * to_beat:
+        correction, corrected = _correction(space.warp(data.values), found)
         if correction is not None:
             predicted = found.coordinates - correction.leave_one_out()[0]
             statistics = replace(statistics, corrected=corrected)
@@ -225,9 +227,7 @@ def _train_field(
     return _Trained(field, statistics, found.coordinates, predicted)
 
 
-def _steady(
-    data: TrainingData, name: str, options: InferredOptions, known: InferredField | None
-) -> _Equations:
+def _steady(data: TrainingData, name: str, options: InferredOptions, to_beat: float) -> _Equations:
     ensemble = _ensemble(data, name)
     wide = ensemble.basis()
     assert isinstance(wide, SteadyBasis)
@@ -235,8 +235,6 @@ def _steady(
     structure, goal = options.structure, _GOAL_SHARE * data.fields[name].tolerance
     if structure is not None:
         refuse_wrong(structure, data.description.space, data.values, coordinates, goal=goal)
-    elif known is not None and isinstance(known.model, SteadyModel):
-        structure = known.model.structure
     found = infer_steady(
         data.description.space,
         data.values,
@@ -244,6 +242,7 @@ def _steady(
         structure=structure,
         terms=options.terms,
         goal=goal,
+        to_beat=to_beat,
     )
     choice, left = found.selected.choice, truncation_errors(coordinates, found.basis)
     basis = replace(
@@ -274,9 +273,7 @@ def _steady(
     )
 
 
-def _transient(
-    data: TrainingData, name: str, options: InferredOptions, known: InferredField | None
-) -> _Equations:
+def _transient(data: TrainingData, name: str, options: InferredOptions, to_beat: float) -> _Equations:
     ensemble = _ensemble(data, name)
     wide = ensemble.basis()
     assert isinstance(wide, TransientBasis)
@@ -287,9 +284,7 @@ def _transient(
     terms = options.evolution
     if terms is not None:
         refuse_wrong_terms(terms, data.description.space, seen, goal=goal)
-    elif known is not None and isinstance(known.model, EvolutionModel):
-        terms = known.model.structure
-    found = infer_transient(data.description.space, seen, terms=terms, goal=goal)
+    found = infer_transient(data.description.space, seen, terms=terms, goal=goal, to_beat=to_beat)
     coordinates = found.model.projected(trajectories @ found.basis.T)
     norms = field_norms(whole)
     beyond = np.linalg.norm(whole, axis=1) ** 2 - np.linalg.norm(coordinates, axis=1) ** 2
@@ -327,9 +322,7 @@ def _ensemble(data: TrainingData, name: str) -> CompressedEnsemble:
     )
 
 
-def _correction(
-    warped: Array, found: _Equations, known: InferredField | None
-) -> tuple[CoordinatePredictor | None, Array | None]:
+def _correction(warped: Array, found: _Equations) -> tuple[CoordinatePredictor | None, Array | None]:
     """Gaussian processes on what each simulation's field has beyond its prediction without it, if they help.
 
     Residuals of the fit itself would be too small: an over-fitted model has none.
@@ -338,8 +331,7 @@ def _correction(
     if not np.isfinite(missed).all():
         return None, None
     try:
-        start = known.correction if known is not None else None
-        correction = fit_coordinates(warped, missed, start=start).value
+        correction = fit_coordinates(warped, missed).value
     except FitError:
         return None, None
     remaining = np.linalg.norm(correction.leave_one_out()[0], axis=1) / found.norms
@@ -369,13 +361,12 @@ def _surprise(errors: Array, spread: Array) -> Array:
     return np.asarray(ratio / max(root_mean_square(ratio), np.finfo(np.float64).tiny))
 
 
-def _quantity_regression(data: TrainingData, start: InferredSurrogate | None) -> QuantityPredictor | None:
+def _quantity_regression(data: TrainingData) -> QuantityPredictor | None:
     names = tuple(data.description.quantities)
     if not names:
         return None
-    known = start.regression if start is not None else None
     columns = np.stack([data.quantities[name] for name in names], axis=1)
-    return fit_quantities(data.description.space.warp(data.values), columns, start=known)
+    return fit_quantities(data.description.space.warp(data.values), columns)
 
 
 def fold_errors(statistics: InferredStatistics) -> Array:

@@ -10,6 +10,7 @@ from locum.surrogates.inferred import InferredSurrogate
 from locum.surrogates.interpolated import InterpolatedSurrogate
 from locum.surrogates.projected import ProjectedSurrogate
 from locum.surrogates.projected_evolution import ProjectedEvolution
+from locum.surrogates.projected_nonlinear import ProjectedNonlinear
 from locum.surrogates.saved import Saved, read_saved
 from locum.surrogates.surrogate import Surrogate
 
@@ -17,6 +18,7 @@ _KINDS: Mapping[str, Callable[[Saved], Surrogate]] = {
     InterpolatedSurrogate.kind: InterpolatedSurrogate.from_saved,
     ProjectedSurrogate.kind: ProjectedSurrogate.from_saved,
     ProjectedEvolution.kind: ProjectedEvolution.from_saved,
+    ProjectedNonlinear.kind: ProjectedNonlinear.from_saved,
     **dict.fromkeys(InferredSurrogate.kinds, InferredSurrogate.from_saved),
 }
 

@@ -22,10 +22,10 @@ from locum.highfidelity import HasCoercivityBound, HasInnerProduct, HasOperators
 from locum.parameters import ParameterSpace
 from locum.reduction import InnerProduct
 from locum.reduction.affine_system import AffineSystem
+from locum.reduction.chebyshev import POINTS_PER_TERM
 from locum.reduction.coefficients import (
     CHECKED_POINTS,
     MOST_TERMS,
-    POINTS_PER_TERM,
     CoefficientExpressions,
     PolynomialCoefficients,
     coefficients_from_saved,
