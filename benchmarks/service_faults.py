@@ -174,7 +174,7 @@ def fuzz(study: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         )
         command = [str(program), "--config-file", str(config), "run", f"{service.base}/openapi.json"]
         command += ["--checks", checks, "--seed", "1", "--no-color"]
-        command += ["--max-examples", str(max(1, 2 * arguments.cases // operations))]
+        command += ["--max-examples", str(max(1, arguments.cases // operations))]
         done = subprocess.run(command, capture_output=True, text=True, cwd=study.parent)
         metrics = urlopen(f"{service.base}/metrics").read().decode()
     lines = [line.strip() for line in done.stdout.splitlines()]

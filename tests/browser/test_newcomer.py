@@ -66,7 +66,8 @@ def plate(tmp_path: Path, simulate_here) -> Path:
 @pytest.fixture
 def service(plate: Path, deployed: str) -> Iterator[locum.Client]:
     """``locum serve`` of the study, with Prefect, and a client of it."""
-    command = [sys.executable, "-m", "locum.cli", "serve", str(plate), "--port", "0", "--collect", "2"]
+    options = ["--port", "0", "--collect", "2", "--audit-share", "0.3"]
+    command = [sys.executable, "-m", "locum.cli", "serve", str(plate), *options]
     environment = os.environ | {"PREFECT_API_URL": deployed}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stderr is not None
@@ -82,10 +83,10 @@ def wait_for(condition: Callable[[], Any]) -> Any:
     return found
 
 
-def keep(page: Page, name: str) -> None:
-    """Keep a picture of a page for the documents, where somebody wants them."""
+def keep(page: Page, name: str, seconds: float) -> None:
+    """Keep a picture of a page as it is some seconds later, where somebody wants them."""
     if folder := os.environ.get("LOCUM_SCREENSHOTS"):
-        page.wait_for_timeout(1500)
+        page.wait_for_timeout(1000 * seconds)
         page.screenshot(path=str(Path(folder) / f"{name}.png"), full_page=True)
 
 
@@ -112,8 +113,9 @@ def test_from_the_overview_to_a_better_surrogate(
         surrogate = service.surrogate("plate")
         question = {"power": 100.0, "place": 0.5}
         assert list(surrogate.predict(question).verdict) == ["over tolerance"]
-        for power, place in np.random.default_rng(0).uniform([20, 0.3], [100, 0.7], (60, 2)):
-            surrogate.predict({"power": power, "place": place})
+        others = np.random.default_rng(0).uniform([20, 0.3], [100, 0.7], (60, 2))
+        for values in others:
+            surrogate.predict(values)
 
         wait_for(lambda: _retraining_waits(plate))
         worker = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "local", "--run-once"]
@@ -122,6 +124,8 @@ def test_from_the_overview_to_a_better_surrogate(
         assert done.returncode == 0, done.stdout + done.stderr
         better = wait_for(lambda: (found := surrogate.predict(question)).version > 1 and found)
         assert list(better.verdict) == ["within tolerance"]
+        for values in others:
+            surrogate.predict(values)
 
         expect(page.get_by_text(f"Version {better.version} answers by now")).to_be_visible()
         page.reload()
@@ -132,7 +136,8 @@ def test_from_the_overview_to_a_better_surrogate(
         retraining = page.get_by_role("row").filter(has_text="version 1")
         expect(retraining).to_contain_text(f"version {better.version} answers")
         expect(page.get_by_role("img", name="Parameter sets asked in time, by verdict")).to_be_visible()
-        keep(page, "dashboard_queries")
+        page.get_by_role("button", name="the last hour").click()
+        keep(page, "dashboard_queries", 60)  # by then some answers are audited
         page.get_by_role("link", name="Study").click()
         run = page.get_by_role("row").filter(has_text="Completed")
         expect(run.get_by_role("link", name="adapt")).to_have_attribute("href", re.compile("/runs/flow-run/"))

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-import locum as library
+from locum.execution import checking, promotion, sampling, training
 from locum.execution.workspace import open_workspace
 from locum.queries import Exceedance, Outbox
 
@@ -15,13 +15,18 @@ def exceedance(kind: str, rows: np.ndarray) -> Exceedance:
     return Exceedance("a", time.time(), 1, kind, len(rows), {"x": [*rows[:, 0]], "y": [*rows[:, 1]]}, 1.5)
 
 
-def test_the_loop_simulates_where_somebody_got_no_answer_within_tolerance(locum_flow, wave_study) -> None:
+def test_the_loop_simulates_where_somebody_got_no_answer_within_tolerance(
+    locum_flow, wave_study, finish
+) -> None:
     """Half of the distribution is asked to be within tolerance: what a query asks lies in the other half."""
     study = wave_study(accuracy={"share": 0.5})
-    assert locum_flow("run", study, "-q").returncode == 0
     values = np.random.default_rng(1).random((2000, 2))
-    over = values[library.load(str(study)).predict(values).verdict == "over tolerance"][:4]
     with open_workspace(study, quiet=True) as work:
+        finish(work, sampling.first_samples(work))
+        first = training.train(work)
+        checking.check(work, first)
+        promotion.promote(work, first)
+        over = values[first.checked.predict(values).verdict == "over tolerance"][:4]
         before = len(work.samples(outcome="done"))
         outbox = Outbox(work.store.database)
         outbox.add([exceedance("over tolerance", over), exceedance("outside the ranges", over + 1)])
@@ -39,17 +44,13 @@ def test_the_loop_simulates_where_somebody_got_no_answer_within_tolerance(locum_
         (retraining,) = outbox.retrainings()
         assert retraining.outcome == "version 2 answers 4 of 4 within tolerance"
         assert retraining.started is not None and retraining.ended is not None
-    assert locum_flow("run", study, "-q").returncode == 0
-    with open_workspace(study, readonly=True) as work:
-        assert len(work.samples(outcome="done")) == before + 4
 
 
-def test_audits_that_refuted_a_claim_train_the_next_version(locum_flow, finished_study) -> None:
+def test_audits_that_refuted_a_claim_train_the_next_version(locum_flow, finished_study, finish) -> None:
     asked = np.array([[0.33, 0.77]])
     with open_workspace(finished_study, quiet=True) as work:
         (record,) = work.plan(asked, "audit")
-        work.start_cluster()
-        work.cluster.simulate([record], work.progress)
+        finish(work, [record])
         versions = len(work.registry.versions())
         Outbox(work.store.database).add([exceedance("failed audit", asked)])
     assert locum_flow("run", finished_study, "-q").returncode == 0

@@ -195,6 +195,16 @@ def test_the_log_says_what_was_asked_and_answered(server: httpx.Client, predict,
     assert line.ratios[0] == pytest.approx(answer["outputs"]["height"]["error_figure"][0] / 0.002)
 
 
+def test_examples_of_the_openapi_document_are_answered(server: httpx.Client) -> None:
+    paths = server.get("/openapi.json").json()["paths"]
+    for path in ("/v1/surrogates/{name}:predict", "/v2/models/{name}/infer"):
+        asked = paths[path]["post"]
+        names = next(each for each in asked["parameters"] if each["name"] == "name")["examples"]
+        assert names == {"wave": {"value": "wave"}}
+        example = asked["requestBody"]["content"]["application/json"]["examples"]["wave"]["value"]
+        assert server.post(path.format(name="wave"), json=example).status_code == 200
+
+
 def test_what_is_served_is_described(server: httpx.Client, local) -> None:
     assert server.get("/v1/surrogates").json()["surrogates"] == [
         {"name": "wave", "description": "", "version": 3, "ready": True}

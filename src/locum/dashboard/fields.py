@@ -236,6 +236,6 @@ class FieldPictures:
             colours = (FIELD_COLOURS, FIELD_COLOURS, SIGNED_COLOURS)[:wanted]
             self._views = [FieldView(self._mesh, self._drawable, unit, name) for name in colours]
             self._row.objects = [
-                pn.Column(title, view, sizing_mode="stretch_width", margin=(0, 10, 0, 0))
+                pn.Column(title, view, sizing_mode="stretch_width", margin=(0, 10, 0, 0), align="end")
                 for title, view in zip(self._titles, self._views, strict=False)
             ]

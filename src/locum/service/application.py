@@ -15,6 +15,7 @@ from locum import __version__
 from locum.queries import Scope
 from locum.service import inference_protocol
 from locum.service.body_limit import BodyLimit
+from locum.service.examples import add_examples
 from locum.service.options import Options
 from locum.service.problems import answer_problems
 from locum.service.routes import PREDICT, health, prediction, router
@@ -68,4 +69,6 @@ def create_app(paths: Sequence[Path], options: Options | None = None) -> FastAPI
         service.measure()
         return Response(generate_latest(service.metrics.registry), media_type="text/plain; version=0.0.4")
 
+    spaces = {name: served.work.space for name, served in service.studies.items()}
+    add_examples(app.openapi(), spaces)  # FastAPI keeps the document that it has made
     return app
