@@ -17,7 +17,6 @@ CURVED = Path(__file__).parents[1] / "curved.py"
 STUDY = {
     "name": "nonlinear",
     "seed": 2,
-    "accuracy": {"tolerance": 0.01},
     "budget": {"simulations": 60},
     "execution": {"workers": 1},
     "storage": {"folder": "study"},
@@ -28,10 +27,11 @@ STUDY = {
 def study(tmp_path):
     """Write the study of a model of ``curved.py``, or of another."""
 
-    def write(name="Curved", model=None, **options):
+    def write(name="Curved", model=None, tolerance=0.01, **options):
         given = model or {"kind": "python", "path": f"{CURVED}:{name}", "options": options}
         path = tmp_path / "study.yaml"
-        path.write_text(yaml.safe_dump(STUDY | {"model": given}), encoding="utf-8")
+        sections = {"model": given, "accuracy": {"tolerance": tolerance}}
+        path.write_text(yaml.safe_dump(STUDY | sections), encoding="utf-8")
         return path
 
     return write
@@ -51,23 +51,22 @@ def settle(finish):
 
 
 def test_a_study_is_run_within_tolerance_with_an_estimate(study, locum, locum_flow) -> None:
-    path = study(model={"kind": "self_heating", "cells": 20})
-    run = locum_flow("run", path, "--json", "--quiet", "--set", "accuracy.tolerance=0.02")
+    path = study(model={"kind": "self_heating", "cells": 20}, tolerance=0.02)
+    run = locum_flow("run", path, "--json", "--quiet")
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout)["decision"] == "within tolerance"
-    asked = ("--set", "accuracy.tolerance=0.02", "--json")
-    status = json.loads(locum("status", path, *asked).stdout)
+    status = json.loads(locum("status", path, "--json").stdout)
     assert status["surrogate"]["kind"] == "projected" and status["simulations"]["done"] <= 40
     assert {output["error_figure"]["kind"] for output in status["outputs"].values()} == {"estimate"}
     point = {"reaction_rate": 1.1, "activation": 0.3}
     given = [f"{name}={value}" for name, value in point.items()]
-    answer = json.loads(locum("query", path, *given, *asked).stdout)["outputs"]["highest_temperature"]
+    answer = json.loads(locum("query", path, *given, "--json").stdout)["outputs"]["highest_temperature"]
     truth = float(SelfHeating(20).simulate(point)["highest_temperature"])
     assert answer["error_kind"] == "estimate" and answer["verdict"] == "within tolerance"
     assert answer["value"] == pytest.approx(truth, rel=answer["error_figure"])
     report = (path.parent / "study" / "report.html").read_text(encoding="utf-8")
     assert "The surrogate is projected, because model self_heating hands over its equations." in report
-    audit = json.loads(locum("audit", path, "-n", 20, *asked, "-q").stdout)
+    audit = json.loads(locum("audit", path, "-n", 20, "--json", "-q").stdout)
     assert all(output["observed"]["share"] >= 0.9 for output in audit["outputs"].values())
 
 
