@@ -97,9 +97,7 @@ def locum(*arguments: str) -> dict[str, Any]:
 def audited(study: str, seed: int, n: int, folder: Path) -> tuple[Run, list[Row]]:
     path = str(CONFIGS / f"{study}.yaml")
     options = ("--set", f"seed={seed}", "--set", f"storage.folder={folder}")
-    if (
-        study == "self_heating"
-    ):  # as a black box does: indicators are calibrated, and simulations cost nothing
+    if study == "self_heating":  # as a black box: its indicators are calibrated, its simulations cost nothing
         options += ("--set", "methods={surrogate: interpolated, calibration: {simulations: 199}}")
     started = time.perf_counter()
     summary = locum("run", path, *options)
