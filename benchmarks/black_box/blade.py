@@ -9,7 +9,7 @@ conductivity, films that see the temperature) is not. Errors are of temperatures
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,11 +39,12 @@ FLUIDS = ("gas_temperature", *["coolant_temperature"] * 3)
 
 @dataclass(frozen=True, eq=False)
 class Variable:
-    """What is inferred in place of the temperature, and the way back; both node by node."""
+    """What is inferred in place of the temperature, and the way back, both node by node; terms of the load."""
 
     name: str
     of_temperature: Callable[[Array], Array]
     to_temperature: Callable[[Array], Array]
+    load: Sequence[str]
 
 
 def kirchhoff() -> Variable:
@@ -55,11 +56,12 @@ def kirchhoff() -> Variable:
         "Kirchhoff's variable",
         lambda fields: np.interp(fields, temperatures, integral),
         lambda fields: np.interp(fields, integral, temperatures),
+        (*loads(), *FILMS),  # the temperature that a film sees is its own best line in this variable
     )
 
 
 def itself() -> Variable:
-    return Variable("temperature", np.asarray, np.asarray)
+    return Variable("temperature", np.asarray, np.asarray, loads())
 
 
 def blade() -> Iterator[Row]:
@@ -84,7 +86,7 @@ def blade() -> Iterator[Row]:
     for variable in (itself(), kirchhoff()):
         data = data_of(variable.of_temperature(fields[:SOLVES]))
         for products in ((), ("1",)):
-            options = declared_options(space, matrix=("1", *FILMS), load=loads(), products=products)
+            options = declared_options(space, matrix=("1", *FILMS), load=variable.load, products=products)
             started = time.process_time()
             surrogate, statistics = train_inferred(data, options)
             seconds = time.process_time() - started
