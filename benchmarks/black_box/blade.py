@@ -39,7 +39,7 @@ FLUIDS = ("gas_temperature", *["coolant_temperature"] * 3)
 
 @dataclass(frozen=True, eq=False)
 class Variable:
-    """What is inferred in place of the temperature, and the way back, both node by node; terms of the load."""
+    """What is inferred in place of the temperature, and the way back, node by node; terms of the load."""
 
     name: str
     of_temperature: Callable[[Array], Array]
