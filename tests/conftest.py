@@ -35,7 +35,11 @@ WAVE = {
     "parameters": {"x": {"range": [0, 1], "unit": "m"}, "y": {"range": [0, 1]}},
     "accuracy": {"tolerance": 0.002, "confidence": 0.8, "share": 0.9},
     "budget": {"simulations": 24},
-    "methods": {"design": {"initial": 8, "batch": 4}, "calibration": {"simulations": 6}},
+    "methods": {
+        "surrogate": "interpolated",  # which takes some rounds
+        "design": {"initial": 8, "batch": 4},
+        "calibration": {"simulations": 6},
+    },
     "execution": {"workers": 1},
     "storage": {"folder": "study"},
 }

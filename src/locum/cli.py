@@ -104,8 +104,6 @@ def _prepare_flow(study: Path, overrides: list[str] | None, quiet: bool, flow: s
 
     prepare_environment()
     checked, model = validated(study, overrides or ())
-    if flow == "adapt" and not checked.folder.exists():  # there is something to simulate for sure
-        start_ahead(checked, model)
     if not quiet and "PREFECT_API_URL" not in os.environ:
         print(
             "starting Prefect's embedded server (some seconds; PREFECT_API_URL would name another)",
@@ -114,6 +112,10 @@ def _prepare_flow(study: Path, overrides: list[str] | None, quiet: bool, flow: s
     from locum.execution.prefect_server import reach_server
 
     server = reach_server()
+    if not server.embedded:
+        server.wait()
+    if flow == "adapt" and not checked.folder.exists():  # there is something to simulate for sure
+        start_ahead(checked, model)
     imported = getattr(import_module(f"locum.flows.{flow}"), flow)
     server.wait()
     return imported

@@ -132,6 +132,13 @@ def test_nothing_is_simulated_when_the_tolerance_holds_already():
     assert block.simulated == 0
 
 
+def test_what_runs_is_not_chosen_again_though_its_residuals_are_not_orthogonal():
+    residuals = np.array([[1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [1.0, 1.0, 1.0]])
+    figures = np.array([3.0, 2.0, 1.0])
+    running = np.vstack([residuals[:2], residuals[:1]])
+    assert list(choose_parameters(figures, lambda rows: residuals[rows], 3, running)) == [2]
+
+
 def test_a_round_does_not_choose_what_the_same_simulation_teaches():
     figures = np.array([1.0, 5.0, 4.9, 3.0, 0.5])
     residuals = np.array(

@@ -82,8 +82,8 @@ def choose_parameters(
     directions = residuals(candidates)
     sizes = np.linalg.norm(directions, axis=1)
     weights = _bounded(figures[candidates]) / np.where(sizes > 0, sizes, np.inf)
-    for direction in [] if running is None else running:
-        directions = _without(directions, direction)
+    if running is not None:
+        directions = _beyond(directions, running)
     chosen: list[int] = []
     for _ in range(min(batch, len(candidates))):
         left = np.linalg.norm(directions, axis=1)
@@ -119,6 +119,15 @@ def _bounded(figures: Array) -> Array:
     """Figures with those that are infinite well above all others, and still fit for arithmetic."""
     largest = np.max(figures, where=np.isfinite(figures), initial=0.0) or 1.0
     return np.asarray(np.minimum(figures / largest, _INFINITE))
+
+
+def _beyond(directions: Array, known: Array) -> Array:
+    """Residual coordinates (l, k) without what they have in the span of others (r, k)."""
+    for number, size in enumerate(np.linalg.norm(known, axis=1)):
+        direction = known[number]  # without what those before it have
+        if np.linalg.norm(direction) > _EXPLAINED * size:
+            directions, known = _without(directions, direction), _without(known, direction)
+    return directions
 
 
 def _without(directions: Array, direction: Array) -> Array:

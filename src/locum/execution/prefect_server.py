@@ -39,6 +39,11 @@ class PrefectServer:
     process: subprocess.Popen[bytes] | None = None
     limit: float = 0.0
 
+    @property
+    def embedded(self) -> bool:
+        """Whether it is ours, and perhaps still starts."""
+        return self.process is not None
+
     def wait(self) -> None:
         """Wait until it answers.
 

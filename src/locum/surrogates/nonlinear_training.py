@@ -9,6 +9,7 @@ most beta e.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ _CONSTANT_RTOL = 1e-2  # of its eigenvalue solver: the constant is interpolated 
 _CURVED = 8  # simulations at which the curvature is measured
 _SEEN = 200  # residuals whose span the reduced one keeps
 _MEASURED = 64  # parameters at which the remainder is measured
-_MARGIN = 0.5  # of the range of a coordinate over the simulations, on either side
+_MARGINS = (0.5, 0.25, 0.1)  # tried in turn: of a coordinate's range over the simulations, on either side
 _LEAST_RTOL = 1e-10  # modes below this share of the simulations are rounding
 _TRUNCATED, _FITTED, _LEFT_OUT = 0.25, 0.05, 0.01  # shares of the residual that is allowed
 
@@ -67,8 +68,9 @@ class NonlinearProblem(Unknowns):
             A residual that is not finite.
         """
         found = np.empty_like(states)
-        for row, (value, state) in enumerate(zip(values, states, strict=True)):
-            found[row] = self.model.residual(state, self._named(value))
+        with np.errstate(all="ignore"):  # what is not finite is told below
+            for row, (value, state) in enumerate(zip(values, states, strict=True)):
+                found[row] = self.model.residual(state, self._named(value))
         if not np.isfinite(found).all():
             row = int(np.flatnonzero(~np.isfinite(found).all(axis=1))[0])
             raise ModelError(
@@ -200,11 +202,18 @@ class _Reduction:
     known: Array
 
     def model(self, chosen: AnyArray, constants: Array, allowed: float) -> NonlinearModel:
+        """Fit the reduced residual around the simulations, as far as it is finite."""
+        for margin in _MARGINS[:-1]:
+            with suppress(ModelError):
+                return self._model(chosen, constants, allowed, margin)
+        return self._model(chosen, constants, allowed, _MARGINS[-1])
+
+    def _model(self, chosen: AnyArray, constants: Array, allowed: float, margin: float) -> NonlinearModel:
         """Fit the reduced residual, measure what it leaves out, and how the Jacobian changes."""
         problem, dimension = self.problem, self.problem.space.dimension
         lowest, highest = self.known.min(axis=0), self.known.max(axis=0)
         centre = 0.5 * (lowest + highest)
-        spread = (0.5 + _MARGIN) * (highest - lowest) + _LEAST_RTOL * np.abs(self.known).max()
+        spread = (0.5 + margin) * (highest - lowest) + _LEAST_RTOL * np.abs(self.known).max()
         size = dimension + len(centre)
 
         def residuals(points: Array) -> Array:
@@ -253,7 +262,7 @@ class _Reduction:
 
     def _curvature(self, chosen: AnyArray, spread: Array) -> float:
         """Largest change of the Jacobian over that of the state, along the basis as simulations spread."""
-        step = _MARGIN * (spread * np.cos(np.arange(len(spread)))) @ self.vectors
+        step = 0.5 * (spread * np.cos(np.arange(len(spread)))) @ self.vectors
         riesz, length = RieszMap(self.problem.inner), float(self.problem.inner.norms(step[None])[0])
         found = [0.0]
         for i in chosen:
