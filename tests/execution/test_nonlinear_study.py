@@ -65,7 +65,7 @@ def test_a_study_is_run_within_tolerance_with_an_estimate(study, locum, locum_fl
     answer = document["outputs"]["highest_temperature"]
     truth = float(SelfHeating(20).simulate(point)["highest_temperature"])
     assert answer["error_kind"] == "estimate"
-    assert answer["value"] == pytest.approx(truth, rel=answer["error_figure"])
+    assert answer["error_figure"] < 0.02 and answer["value"] == pytest.approx(truth, rel=0.02)
     report = (path.parent / "study" / "report.html").read_text(encoding="utf-8")
     assert "The surrogate is projected, because model self_heating hands over its equations." in report
     audit = json.loads(locum("audit", path, "-n", 20, "--json", "-q").stdout)
