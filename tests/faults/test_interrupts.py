@@ -45,8 +45,4 @@ def test_others_may_look_but_not_run_and_ctrl_c_ends_it_in_one_sentence(
     assert said == ""
     *progress, last = errors.splitlines()
     assert last == "locum: interrupted; every finished simulation is kept, run again to go on"
-    first, *others = progress
-    assert first.startswith(
-        "the surrogate is the best of interpolated, inferred and hybrid, because model simulate"
-    )
-    assert all(line == "simulating" or "done, " in line for line in others), errors
+    assert all(line == "simulating" or "done, " in line for line in progress), errors

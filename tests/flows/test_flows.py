@@ -106,8 +106,9 @@ def test_a_check_over_tolerance_starts_the_loop_and_one_within_does_not(
     def started() -> list[Any]:
         from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
 
-        mine = DeploymentFilter(name=DeploymentFilterName(any_=["adapt"]))
-        return client.read_flow_runs(deployment_filter=mine)
+        adapt = DeploymentFilter(name=DeploymentFilterName(any_=["adapt"]))
+        runs = client.read_flow_runs(deployment_filter=adapt)
+        return [run for run in runs if run.parameters["study"] == str(finished_study)]
 
     check(str(finished_study), adapt_with="adapt/adapt", quiet=True)
     assert not started()
