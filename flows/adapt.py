@@ -35,6 +35,7 @@ NEEDED_LATER = (
     "matplotlib.tri",
     "dask.array",  # by xarray, for its first variable
 )
+"""Imported while the first simulations run: by then it costs no time that anybody waits for."""
 
 
 @flow(name="adapt", flow_run_name="adapt {study}", persist_result=False)

@@ -33,7 +33,7 @@ from locum.surrogates.surrogate import Description
 
 MOST_TERMS = 600
 MOST_RESIDUALS = 3 * MOST_TERMS + 700
-"""Residuals that one surrogate takes at most."""
+"""Residuals that one surrogate takes at most, where they are finite as far out as is tried first."""
 
 _CONSTANTS = 30  # simulations at which the inf-sup constant is computed
 _CONSTANT_RTOL = 1e-2  # of its eigenvalue solver: the constant is interpolated anyway
