@@ -75,6 +75,29 @@ def test_a_quadratic_loss_needs_its_term():
     assert errors[("1",)] < 1e-2 * np.abs(truth).max() < errors[()]
 
 
+def test_products_and_inputs_in_time_of_a_known_evolution_are_recovered():
+    """Three coordinates lifted to eight nodes: rank, scheme and strength are chosen, nothing is lost."""
+    generator = np.random.default_rng(0)
+    terms = EvolutionTerms(("a", "b"), ("1", "a"), ("b * sin(3 * time)", "1"), ("a",), ("1", "b"))
+    parts = generator.standard_normal((2, 3, 3))
+    known = EvolutionOperators(
+        terms,
+        0.5,
+        -parts @ parts.transpose(0, 2, 1) + 0.5 * (parts - parts.transpose(0, 2, 1)),
+        0.1 * generator.standard_normal((1, 3, 6)),
+        generator.standard_normal((2, 3)),
+        0.5 * generator.standard_normal((2, 3)),
+    )
+    lift = np.linalg.qr(generator.standard_normal((8, 3)))[0].T
+    values = sobol_design(SPACE, 12, np.random.default_rng(0))
+    trajectories = known.integrate(values, TIMES) @ lift
+    data = Trajectories(values, trajectories, TIMES, trapezoid_weights(TIMES))
+    found = infer_transient(SPACE, data, terms=terms, goal=1e-13)
+    held_out = SPACE.sample(50, np.random.default_rng(1))
+    truth = known.integrate(held_out, TIMES) @ lift
+    assert np.abs(fields(found, held_out) - truth).max() < 1e-10 * np.abs(truth).max()
+
+
 def test_the_spread_and_the_saved_form(found):
     values = SPACE.sample(20, np.random.default_rng(2))
     arrays, meta = found.model.to_saved()

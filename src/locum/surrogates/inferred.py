@@ -43,7 +43,7 @@ class _Indicators(NamedTuple):
     quantities: Array  # (q, k)
 
 
-class _Doubts(NamedTuple):
+class Doubts(NamedTuple):
     """How far the answers of a field may be off."""
 
     relative: Array  # indicator of the field, (q,)
@@ -80,7 +80,7 @@ class InferredField:
     metric: Array
     surprise: Array
 
-    def doubts(self, values: Array, warped: Array) -> _Doubts:
+    def doubts(self, values: Array, warped: Array) -> Doubts:
         """Of the answers for parameter values (q, p), and the same warped."""
         centre, apart, spread = self.model.folded(values)
         deviation = np.zeros_like(centre)
@@ -90,7 +90,7 @@ class InferredField:
         with np.errstate(divide="ignore", invalid="ignore"):
             share = np.linalg.norm(deviation, axis=1) / np.linalg.norm(centre, axis=1)
         relative = np.sqrt(spread**2 + share**2 + self.basis.truncation_error**2)
-        return _Doubts(relative, apart, deviation)
+        return Doubts(relative, apart, deviation)
 
 
 @dataclass(frozen=True, eq=False)
