@@ -251,7 +251,7 @@ def searches(pymor: Any, seed: int, blocks: int = 3, budget: int = 70) -> dict[s
 
 
 def by_true_error(problem: Problem, budget: int) -> list[int]:
-    """Numbers of training parameters, each where the reduced solution before it is farthest from the truth."""
+    """Numbers of training parameters, each where the reduced solution is farthest from the truth."""
     product, chosen, projection = problem.system.inner_product, [], Projection.start(problem.system)
     truth = problem.system.solve(*coefficients(problem.training))
     for _ in range(budget):
