@@ -26,8 +26,9 @@ def stability_to_saved(stability: StabilityConstant) -> tuple[dict[str, Any], di
         return {"kind": "uniform", "value": stability.value, "proved": stability.proved}, {}
     if isinstance(stability, MinTheta):
         parts = None if stability.parts is None else list(stability.parts)
-        content = {"constant": stability.constant, "parts": parts, "helping": list(stability.helping)}
-        return {"kind": "min_theta", **content}, {"reference": stability.reference}
+        helping = list(stability.helping)
+        content = {"kind": "min_theta", "constant": stability.constant, "parts": parts, "helping": helping}
+        return content, {"reference": stability.reference}
     if isinstance(stability, SuccessiveConstraints):
         names = ("boxes", "anchors", "constants", "quotients")
         return {"kind": "successive_constraints"}, {name: getattr(stability, name) for name in names}
