@@ -193,14 +193,14 @@ class _Check:
             )
         state, equations = states[0], self.equations
         residual, jacobian = equations.residual(state, parameters), equations.jacobian(state, parameters)
+        if is_singular(jacobian):
+            raise self.fail(f"the Jacobian is singular at {self._where()}")
         scale = norm(jacobian) * float(np.abs(state).max())
         if np.abs(residual).max() > TOLERANCE * scale:
             raise self.fail(
                 f"the residual at its own simulation is {np.abs(residual).max() / scale:.1e} of its terms, "
                 f"more than {TOLERANCE:.0e}; residual and simulation differ"
             )
-        if is_singular(jacobian):
-            raise self.fail(f"the Jacobian is singular at {self._where()}")
         direction = np.cos(np.arange(self.size)) * np.abs(state).max()
         ahead, behind = (
             equations.residual(state + sign * _STEP * direction, parameters) for sign in (1.0, -1.0)
