@@ -10,6 +10,7 @@ design for the same error. One BLAS thread.
     python benchmarks/loop_against_design.py [STUDY ...] [--folder FOLDER]
 
 Snapshots are kept in FOLDER, so that what was simulated is not simulated again; left out, in a temporary one.
+Rows of studies that are not named stay as they are.
 """
 
 from __future__ import annotations
@@ -239,12 +240,19 @@ def geometric_mean(rows: list[Row], measure: str) -> float:
     return math.exp(float(np.mean([math.log(getattr(each, measure)) for each in rows])))
 
 
+def kept(studies: list[str]) -> list[Row]:
+    """What the last results say of other studies."""
+    results = RESULTS / "loop_against_design.json"
+    found = json.loads(results.read_text())["rows"] if results.exists() else []
+    return [Row(**each) for each in found if each["study"] not in studies]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="The adaptive loop against a one-shot design.")
     parser.add_argument("studies", nargs="*", default=list(SETTINGS), metavar="STUDY")
     parser.add_argument("--folder", type=Path, help="where snapshots are kept")
     arguments = parser.parse_args()
-    rows = []
+    rows = kept(arguments.studies)
     with contextlib.ExitStack() as stack:
         stack.enter_context(threadpool_limits(1))
         folder = arguments.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))

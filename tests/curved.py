@@ -20,6 +20,7 @@ SHAPES = {
     "exponential": (np.exp, np.exp),
     "front": (lambda u: np.tanh(25.0 * (u - 1.0)), lambda u: 25.0 / np.cosh(25.0 * (u - 1.0)) ** 2),
     "root": (np.sqrt, lambda u: 0.5 / np.sqrt(u)),
+    "farther root": (lambda u: np.sqrt(u + 0.3), lambda u: 0.5 / np.sqrt(u + 0.3)),
 }
 
 

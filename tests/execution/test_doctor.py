@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from locum.execution.doctor import examine
 from locum.snapshots import SnapshotStore
@@ -106,3 +107,18 @@ def test_the_workers_of_dask_have_the_cores_that_a_run_takes(program_study, monk
     with workspace.open_workspace(study, quiet=True) as work:
         workers = work.cluster.client.scheduler_info()["workers"].values()
         assert [worker["resources"] for worker in workers] == [{"cores": 2}, {"cores": 2}]
+
+
+def test_equations_that_the_simulation_does_not_solve_are_a_problem(tmp_path: Path) -> None:
+    study = tmp_path / "study.yaml"
+    model = {"kind": "python", "path": f"{Path(__file__).parents[1] / 'curved.py'}:Elsewhere"}
+    content = {
+        "name": "elsewhere",
+        "model": model,
+        "accuracy": {"tolerance": 0.01},
+        "budget": {"simulations": 40},
+    }
+    study.write_text(yaml.safe_dump(content), encoding="utf-8")
+    (told,) = problems(study)
+    assert "curved: the residual at its own simulation is" in told and "\n" not in told
+    assert not problems(study, "methods={surrogate: interpolated, indicator: deviation}")

@@ -108,6 +108,38 @@ def not_square(_: Any, parameters: Mapping[str, float]) -> tuple[Any, Array]:
     return matrix[:, :-1], load
 
 
+def raising(_: Any, *given: Any) -> Any:
+    raise KeyError("oops")
+
+
+def complex_entries(_: Any, parameters: Mapping[str, float]) -> tuple[Any, Array]:
+    matrix, load = SMALL.operators(parameters)
+    return matrix * (1.0 + 0.0j), load
+
+
+def not_finite(_: Any, parameters: Mapping[str, float]) -> tuple[Any, Array]:
+    matrix, load = SMALL.operators(parameters)
+    return matrix, np.where(np.arange(len(load)) == 7, np.nan, load)
+
+
+def matrix_alone(_: Any, parameters: Mapping[str, float]) -> Any:
+    return SMALL.operators(parameters)[0]
+
+
+def texts(_: Any, values: Array) -> Any:
+    return values.astype(str), np.ones((len(values), 1))
+
+
+def numbers(_: Any) -> Any:
+    return (1.0, 2.0, 3.0, 4.0), ("1",)
+
+
+def mask(_: Any) -> AnyArray:
+    inside = np.zeros(169, dtype=bool)
+    inside[SMALL.free_nodes()] = True
+    return inside
+
+
 def other_nodes(_: Any) -> AnyArray:
     return SMALL.free_nodes()[::-1]
 
@@ -172,6 +204,17 @@ def test_a_residual_is_checked_with_its_jacobian() -> None:
         ({"free_nodes": fewer_nodes}, r"expected \(120, 120\)"),
         ({"output_functionals": other_output}, "'mean_temperature' gives .* where the simulation gives"),
         ({"solution_field": "pressure"}, "which the snapshot does not hold"),
+        ({"affine_coefficients": raising}, "affine_coefficients cannot be used: KeyError: 'oops'"),
+        ({"affine_coefficients": texts}, "theta holds <U32; expected real numbers"),
+        ({"coefficient_expressions": numbers}, "expected text, got 1.0"),
+        ({"affine_operators": lambda _: None}, "affine_operators cannot be used: TypeError"),
+        ({"operators": raising}, "operators cannot be used at conductivity_11 = .*: KeyError"),
+        ({"operators": matrix_alone}, "operators cannot be used at conductivity_11 = "),
+        ({"operators": complex_entries}, "the matrix holds complex128; expected real numbers"),
+        ({"operators": not_finite}, "right-hand side holds values that are not finite at conductivity_11 = "),
+        ({"free_nodes": mask}, "free_nodes must be whole numbers.* got bool"),
+        ({"inner_product": lambda _, field: "H1"}, "the inner product holds <U2; expected real numbers"),
+        ({"output_functionals": raising}, "output_functionals cannot be used: KeyError"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

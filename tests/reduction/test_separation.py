@@ -123,8 +123,11 @@ def test_norms_and_constants_agree_with_dense_algebra(separated):
     assert inf_sup_constant(matrix, product) == pytest.approx(values[-1], rel=1e-6)
     assert system.representatives.operator_norm(matrix) == pytest.approx(values[0], rel=0.05)
     symmetric = np.linalg.eigvalsh(0.5 * (dense + dense.T))
-    assert coercivity_constant(matrix, product) == pytest.approx(symmetric[0], rel=1e-6)
-    assert extreme_eigenvalues(matrix, product) == pytest.approx((symmetric[0], symmetric[-1]), rel=1e-5)
+    assert 0.999 * symmetric[0] <= coercivity_constant(matrix, product) <= symmetric[0]
+    lowest, highest = extreme_eigenvalues(matrix, product)
+    slack = 1e-3 * np.abs(symmetric).max()
+    assert symmetric[0] - slack <= lowest <= symmetric[0]
+    assert symmetric[-1] <= highest <= symmetric[-1] + slack
 
 
 def test_an_interpolated_constant_is_an_estimate_close_to_the_true_one():

@@ -154,8 +154,23 @@ def test_what_cannot_be_projected_is_told_in_a_sentence(curved):
         nonlinear_problem(ThermalBlock(2, 4))
     with pytest.raises(ModelError, match="the Jacobian is singular at every simulation"):
         made(curved.Floating(), "mean")
-    with np.errstate(invalid="ignore"), pytest.raises(ModelError, match=r"the residual is not finite at \["):
+    with (
+        np.errstate(invalid="ignore"),
+        pytest.raises(ModelError, match="the residual holds values that are not finite at amplitude ="),
+    ):
         made(curved.Curved("root"), "mean")
+
+
+def test_equations_that_end_far_from_all_simulations_are_fitted_nearer_to_them(curved, monkeypatch):
+    model = curved.Curved("farther root", cells=8)
+    surrogate = made(model, "mean", 3e-2)
+    residual = surrogate.model.residual
+    assert residual.spread == pytest.approx(0.75 * np.ptp(residual.known, axis=0), rel=1e-6)
+    errors, figures = compared(surrogate, model)
+    assert (errors <= figures).all() and figures.max() < 3e-2
+    monkeypatch.setattr("locum.surrogates.nonlinear_training._MARGINS", (0.5,))
+    with pytest.raises(ModelError, match="the residual holds values that are not finite at amplitude ="):
+        made(model, "mean", 3e-2)
 
 
 def test_equations_that_no_polynomial_follows_say_so_by_their_figures(curved):

@@ -22,6 +22,7 @@ from scipy.sparse.linalg import splu
 from locum.arrays import Array
 from locum.exceptions import ModelError
 from locum.highfidelity import HasResidual
+from locum.highfidelity.equations import Equations
 from locum.parameters import sobol_design
 from locum.reduction import InnerProduct, SteadyBasis
 from locum.surrogates import InterpolatedSurrogate
@@ -78,11 +79,12 @@ def newton_corrected(
 
 def newton_correction(model: HasResidual, parameters: Mapping[str, float], state: Array) -> Array:
     """-J^-1 R at a state, shape (n,); otherwise as :func:`newton_corrected`."""
+    equations = Equations(model)
     try:
-        factor = splu(sp.csc_matrix(model.jacobian(state, parameters)))
+        factor = splu(sp.csc_matrix(equations.jacobian(state, parameters)))
     except RuntimeError as error:
         raise ModelError(f"the Jacobian is singular at the predicted state ({error})") from error
-    return np.asarray(-factor.solve(model.residual(state, parameters)))
+    return np.asarray(-factor.solve(equations.residual(state, parameters)))
 
 
 def newton_scaled(
@@ -123,7 +125,7 @@ def estimated_errors(surrogate: InterpolatedSurrogate, model: HasResidual, value
 
     Not a number where the Jacobian is singular.
     """
-    field, free = model.solution_field, np.asarray(model.free_nodes())
+    field, free = model.solution_field, Equations(model).free
     basis, names = surrogate.fields[field].basis, surrogate.description.space.names
     if not isinstance(basis, SteadyBasis):
         raise ModelError("Newton corrector: the field changes in time, and only steady ones are corrected")

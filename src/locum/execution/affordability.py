@@ -18,6 +18,7 @@ from locum.execution.projecting import is_nonlinear, separation_is_kept
 from locum.execution.surrogate_choice import corrected_by_newton
 from locum.execution.workspace import Workspace
 from locum.highfidelity import HasAffineOperators, HasOperators
+from locum.highfidelity.equations import Equations
 from locum.snapshots import SampleRecord
 
 SHARE = 0.5  # of the time that the study's simulations take
@@ -36,15 +37,16 @@ def too_dear(work: Workspace, records: Sequence[SampleRecord], *, projecting: bo
         Whether the equations are to be projected, or else to indicate the errors of interpolated fields.
     """
     model: Any = work.model
+    equations = Equations(model)
     parameters = dict(records[0].parameters)
     if corrected_by_newton(model):
-        fields = work.store.dataset(records[:1])[model.solution_field].values
-        state = fields[0].ravel()[np.asarray(model.free_nodes())]
+        fields = work.store.dataset(records[:1])[equations.field].values
+        state = fields[0].ravel()[equations.free]
         if projecting and is_nonlinear(model):
             from locum.surrogates.nonlinear_training import MOST_RESIDUALS
 
             count = _ROUNDS * MOST_RESIDUALS
-            return _judged(work, records, count, "residuals", lambda: model.residual(state, parameters))
+            return _judged(work, records, count, "residuals", lambda: equations.residual(state, parameters))
         count, what = _ROUNDS * CORRECTIONS, "residuals with their Jacobians solved for"
         return _judged(work, records, count, what, lambda: newton_correction(model, parameters, state))
     separated = isinstance(model, HasOperators) and not isinstance(model, HasAffineOperators)
@@ -52,7 +54,9 @@ def too_dear(work: Workspace, records: Sequence[SampleRecord], *, projecting: bo
         return None
     from locum.surrogates.separated_problem import MOST_ASSEMBLIES
 
-    return _judged(work, records, MOST_ASSEMBLIES, "assembled systems", lambda: model.operators(parameters))
+    return _judged(
+        work, records, MOST_ASSEMBLIES, "assembled systems", lambda: equations.operators(parameters)
+    )
 
 
 def _judged(

@@ -15,6 +15,8 @@ from typing import Any
 from locum.exceptions import LocumError
 from locum.execution.environment import available_cores, available_memory
 from locum.execution.one_simulation import simulate_in
+from locum.execution.settling import check_equations
+from locum.execution.surrogate_choice import foreseen
 from locum.execution.workspace import Workspace, open_workspace, processes_of
 from locum.highfidelity.attempts import HasProgram
 from locum.parameters import sobol_design, unknown_name
@@ -92,6 +94,8 @@ def _examine(work: Workspace, document: dict[str, Any]) -> None:
         "bytes": sum(field.nbytes for field in layout.fields.values()),
         "bytes_on_disk": stored,
     }
+    if foreseen(work.study, work.model).by_equations:
+        check_equations(work, [record])
     document["forecast"] = _forecast(work, stored)
     problems += _misnamed_units(work.study, (*layout.fields, *layout.quantities))
     problems += _too_much(work.study, document["forecast"])

@@ -18,11 +18,11 @@ from locum.highfidelity import (
     HasCoercivityBound,
     HasInnerProduct,
     HasOperators,
-    HasOutputFunctionals,
     HasResidual,
     HasTimeStepping,
     HighFidelityModel,
 )
+from locum.highfidelity.equations import Equations
 from locum.reduction.definiteness import is_symmetric
 from locum.study import Study
 from locum.surrogates import (
@@ -71,7 +71,7 @@ def is_nonlinear(model: HighFidelityModel) -> bool:
 
 def lacking_outputs(model: Any, fields: Iterable[str], quantities: Iterable[str]) -> str | None:
     """What of the outputs of a model its equations do not give; as :func:`lack_of`."""
-    declared = model.output_functionals() if isinstance(model, HasOutputFunctionals) else {}
+    declared = Equations(model).outputs()
     for name in quantities:
         if name not in declared:
             return f"gives quantity {name!r}, which is none of its output_functionals"

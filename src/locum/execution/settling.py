@@ -7,6 +7,7 @@ the model, whatever its surrogate, so that the check costs none. What was found 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -39,7 +40,7 @@ def settled(work: Workspace) -> SurrogateChoice:
         Operators that are not those of the simulation, or no simulation that succeeds.
     """
     choice = foreseen(work.study, work.model)
-    if choice.kind != "projected" and not choice.residual:
+    if not choice.by_equations:
         return choice
     mine = {"study": work.study.hash, "model_version": work.model.version}
     document = work.store.document(_DOCUMENT) or {}
@@ -101,6 +102,18 @@ def checked_draws(work: Workspace, wanted: int = CHECKED) -> list[SampleRecord]:
     work.progress.phase("checking the model's equations")
     dimension = work.space.dimension
     records = first_draws(work, min(wanted, work.study.resolved(dimension, kind="projected").calibration))
+    check_equations(work, records)
+    return records
+
+
+def check_equations(work: Workspace, records: Sequence[SampleRecord]) -> None:
+    """Compare simulations with the equations of the model.
+
+    Raises
+    ------
+    ModelError
+        A model that does not solve its own equations.
+    """
     simulated = work.store.dataset(records)
     snapshots = (simulated.isel(sample=place) for place in range(len(records)))
     try:
@@ -110,7 +123,6 @@ def checked_draws(work: Workspace, wanted: int = CHECKED) -> list[SampleRecord]:
             f"{work.study.path}: model: {error}; correct the model, or do without its equations: "
             "methods.surrogate: interpolated, methods.indicator: deviation"
         ) from error
-    return records
 
 
 def _unreachable(work: Workspace, records: list[SampleRecord]) -> str | None:

@@ -36,6 +36,11 @@ class SurrogateChoice:
     reason: str
     residual: bool = False
 
+    @property
+    def by_equations(self) -> bool:
+        """Whether the model's equations have a say."""
+        return self.kind == "projected" or self.residual
+
     def __str__(self) -> str:
         return f"{BEST if self.kind == 'best' else self.kind}, {self.reason}"
 

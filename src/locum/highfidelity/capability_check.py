@@ -18,21 +18,17 @@ import xarray as xr
 from scipy.sparse.linalg import splu
 
 from locum.arrays import Array
-from locum.exceptions import ModelError
 from locum.highfidelity.contract import (
     HasAffineOperators,
     HasCoefficientExpressions,
     HasInnerProduct,
     HasOperators,
-    HasOutputFunctionals,
     HasResidual,
-    HasTimeDependentLoad,
     HasTimeStepping,
     HasUnknowns,
     HighFidelityModel,
 )
-from locum.parameters.expressions import Expressions
-from locum.reduction import InnerProduct
+from locum.highfidelity.equations import Equations
 from locum.reduction.definiteness import is_definite, is_symmetric
 
 # Backward error of a simulation in its own equations: iterative solvers are run to 1e-8 and better.
@@ -89,34 +85,29 @@ class _Check:
     def __init__(self, model: Any, values: Array) -> None:
         self.model = model
         self.values = values
-        self.field: str = model.solution_field
-        self.free = np.asarray(model.free_nodes())
-        self.size = len(self.free)
+        self.equations = Equations(model)
+        self.fail = self.equations.fail
+        self.field, self.free, self.size = self.equations.field, self.equations.free, self.equations.size
 
     def run(self, snapshots: Iterable[xr.Dataset]) -> None:
         """Check everything that the model offers."""
         model = self.model
         if isinstance(model, HasAffineOperators):
-            self._affine_shapes(model)
+            self._coefficients()
         if isinstance(model, HasInnerProduct):
-            self._inner_product(model)
+            self._inner_product()
         for value, dataset in zip(self.values, snapshots, strict=True):
             parameters = dict(zip(model.parameters.names, value.tolist(), strict=True))
             states = self._states(dataset)
             if isinstance(model, HasTimeStepping):
-                self._time_steps(model, value, states, dataset)
+                self._time_steps(value, states, dataset)
             elif isinstance(model, HasAffineOperators):
-                self._solves(*assembled(model, value), states[-1], "affine operators")
+                self._solves(*assembled(self.equations, value), states[-1], "affine operators")
             if isinstance(model, HasOperators):
-                self._solves(*model.operators(parameters), states[-1], "operators")
+                self._solves(*self.equations.operators(parameters), states[-1], "operators")
             if isinstance(model, HasResidual):
-                self._residual(model, states, parameters)
-            if isinstance(model, HasOutputFunctionals):
-                self._outputs(model, states[-1], dataset)
-
-    def fail(self, text: str) -> ModelError:
-        """The error to raise, with the model's name in front."""
-        return ModelError(f"{self.model.name}: {text}")
+                self._residual(states, parameters)
+            self._outputs(states[-1], dataset)
 
     def _states(self, dataset: xr.Dataset) -> Array:
         """Unknowns (T, n) of a snapshot, whose other values must be zero."""
@@ -124,8 +115,7 @@ class _Check:
             raise self.fail(f"solution_field is {self.field!r}, which the snapshot does not hold")
         variable = dataset[self.field]
         rows = variable.values.reshape(variable.sizes.get("time", 1), -1)
-        inside = self.free.ndim == 1 and self.size and 0 <= self.free.min() <= self.free.max() < rows.shape[1]
-        if not inside or len(np.unique(self.free)) < self.size:
+        if self.free.max() >= rows.shape[1] or len(np.unique(self.free)) < self.size:
             raise self.fail(
                 f"free_nodes must be distinct places among the {rows.shape[1]} values of the field"
             )
@@ -137,56 +127,18 @@ class _Check:
             )
         return np.asarray(rows[:, self.free])
 
-    def _affine_shapes(self, model: HasAffineOperators) -> None:
-        matrices, vectors = model.affine_operators()
-        if not matrices or not vectors:
-            raise self.fail("affine_operators must hold at least one matrix and one vector")
-        for q, matrix in enumerate(matrices):
-            self._square(matrix, f"affine matrix {q}")
-        for p, vector in enumerate(vectors):
-            self._fits(vector, f"affine vector {p}")
-        theta, phi = model.affine_coefficients(self.values)
-        for name, found, terms, what in (
-            ("theta", theta, matrices, "matrices"),
-            ("phi", phi, vectors, "vectors"),
-        ):
-            expected = (len(self.values), len(terms))
-            if np.shape(found) != expected:
-                raise self.fail(
-                    f"{name} has shape {np.shape(found)} for {len(self.values)} parameter values and "
-                    f"{len(terms)} affine {what}; expected {expected}"
-                )
-            if not np.isfinite(found).all():
-                raise self.fail(f"{name} holds values that are not finite")
-        if isinstance(model, HasCoefficientExpressions):
-            self._expressions(model, theta, phi)
-
-    def _expressions(self, model: HasCoefficientExpressions, theta: Array, phi: Array) -> None:
-        for name, texts, expected in zip(
-            ("theta", "phi"), model.coefficient_expressions(), (theta, phi), strict=True
-        ):
-            found = Expressions(self.model.parameters.names, tuple(texts))(self.values)
-            if found.shape != expected.shape or not np.allclose(found, expected, rtol=1e-12, atol=0.0):
+    def _coefficients(self) -> None:
+        names, expected = self.model.parameters.names, self.equations.coefficients(self.values)
+        if not isinstance(self.model, HasCoefficientExpressions):
+            return
+        texts = self.equations.expressions(names)
+        for name, text, known in zip(("theta", "phi"), texts, expected, strict=True):
+            found = text(self.values)
+            if found.shape != known.shape or not np.allclose(found, known, rtol=1e-12, atol=0.0):
                 raise self.fail(f"coefficient_expressions and affine_coefficients differ in {name}")
 
-    def _square(self, matrix: Any, name: str) -> None:
-        if np.shape(matrix) != (self.size, self.size):
-            raise self.fail(
-                f"{name} has shape {np.shape(matrix)}; expected ({self.size}, {self.size}), one row and "
-                "column for each of free_nodes"
-            )
-        if not np.isfinite(matrix.data if sp.issparse(matrix) else matrix).all():
-            raise self.fail(f"{name} holds values that are not finite")
-
-    def _fits(self, vector: Array, name: str) -> None:
-        if np.shape(vector) != (self.size,) or not np.isfinite(vector).all():
-            raise self.fail(f"{name} must hold {self.size} finite numbers, got shape {np.shape(vector)}")
-
-    def _inner_product(self, model: HasInnerProduct) -> None:
-        try:
-            product = InnerProduct(model.inner_product(self.field))
-        except ModelError as error:
-            raise self.fail(str(error)) from error
+    def _inner_product(self) -> None:
+        product = self.equations.inner_product()
         if product.matrix is None:
             return
         if self.free.max() >= (product.size or 0):
@@ -195,8 +147,6 @@ class _Check:
             raise self.fail("inner product: the matrix is not positive definite on the unknowns")
 
     def _solves(self, matrix: Any, right: Array, state: Array, name: str) -> None:
-        self._square(matrix, f"{name}: the matrix")
-        self._fits(right, f"{name}: the right-hand side")
         if is_singular(matrix):
             raise self.fail(
                 f"{name}: the matrix is singular at {self._where()}, as it is where an essential condition "
@@ -215,69 +165,53 @@ class _Check:
     def _where(self) -> str:
         return f"parameters drawn from its space, such as {np.array2string(self.values[0], precision=3)}"
 
-    def _time_steps(self, model: HasTimeStepping, value: Array, states: Array, dataset: xr.Dataset) -> None:
-        times, theta = np.asarray(model.time_grid()), model.implicitness
-        self._square(model.mass_matrix(), "the mass matrix")
-        self._fits(model.initial_value(), "the initial value")
-        if not 0.5 <= theta <= 1.0:
-            raise self.fail(f"implicitness must lie between 0.5 and 1, got {theta:g}")
-        if times.ndim != 1 or len(times) < 2 or not (np.diff(times) > 0).all():
-            raise self.fail("time_grid must hold at least two increasing times")
+    def _time_steps(self, value: Array, states: Array, dataset: xr.Dataset) -> None:
+        equations = self.equations
+        times, theta, given = equations.time_grid(), equations.implicitness(), equations.mass_matrix()
+        start, factors = equations.initial_value(), equations.load_factors()
         saved = dataset["time"].values if "time" in dataset else np.empty(0)
         if len(saved) != len(times) or not np.allclose(saved, times):
             raise self.fail("the snapshot must be saved at all times of time_grid")
-        if not is_symmetric(model.mass_matrix()) or not is_definite(model.mass_matrix()):
+        if not is_symmetric(given) or not is_definite(given):
             raise self.fail("the mass matrix is not symmetric and positive definite")
         scale = np.abs(states).max()
-        if np.abs(states[0] - model.initial_value()).max() > TOLERANCE * scale:
+        if np.abs(states[0] - start).max() > TOLERANCE * scale:
             raise self.fail("the snapshot does not start with initial_value")
-        factors = self._load_factors(model, len(times))
-        matrix, loads = assembled(model, value, theta * factors[1:] + (1.0 - theta) * factors[:-1])
+        if factors is None:
+            factors = np.ones((len(times), len(equations.affine[1])))
+        matrix, loads = assembled(equations, value, theta * factors[1:] + (1.0 - theta) * factors[:-1])
         for k, step in enumerate(np.diff(times)):
-            mass = model.mass_matrix() / step
+            mass = given / step
             right = loads[k] + mass @ states[k] - (1.0 - theta) * (matrix @ states[k])
             checked = self._solved if k else self._solves
             checked(mass + theta * matrix, right, states[k + 1], f"time step {k + 1}")
 
-    def _load_factors(self, model: HasTimeStepping, times: int) -> Array:
-        expected = (times, len(model.affine_operators()[1]))
-        if not isinstance(model, HasTimeDependentLoad):
-            return np.ones(expected)
-        factors = np.asarray(model.load_factors())
-        if factors.shape != expected or not np.isfinite(factors).all():
-            raise self.fail(
-                f"load_factors must hold finite numbers for {times} times and {expected[1]} affine vectors, "
-                f"got shape {factors.shape}"
-            )
-        return factors
-
-    def _residual(self, model: HasResidual, states: Array, parameters: Mapping[str, float]) -> None:
+    def _residual(self, states: Array, parameters: Mapping[str, float]) -> None:
         if len(states) > 1:
             raise self.fail(
                 "a residual is of a steady field, and its own changes in time; leave residual out"
             )
-        state = states[0]
-        residual, jacobian = model.residual(state, parameters), model.jacobian(state, parameters)
-        self._fits(residual, "the residual")
-        self._square(jacobian, "the Jacobian")
+        state, equations = states[0], self.equations
+        residual, jacobian = equations.residual(state, parameters), equations.jacobian(state, parameters)
+        if is_singular(jacobian):
+            raise self.fail(f"the Jacobian is singular at {self._where()}")
         scale = norm(jacobian) * float(np.abs(state).max())
         if np.abs(residual).max() > TOLERANCE * scale:
             raise self.fail(
                 f"the residual at its own simulation is {np.abs(residual).max() / scale:.1e} of its terms, "
                 f"more than {TOLERANCE:.0e}; residual and simulation differ"
             )
-        if is_singular(jacobian):
-            raise self.fail(f"the Jacobian is singular at {self._where()}")
         direction = np.cos(np.arange(self.size)) * np.abs(state).max()
-        ahead, behind = (model.residual(state + sign * _STEP * direction, parameters) for sign in (1.0, -1.0))
+        ahead, behind = (
+            equations.residual(state + sign * _STEP * direction, parameters) for sign in (1.0, -1.0)
+        )
         expected = jacobian @ direction
         error = np.abs((ahead - behind) / (2 * _STEP) - expected).max()
         if not error <= _JACOBIAN_TOLERANCE * np.abs(expected).max():
             raise self.fail("the Jacobian is not the derivative of the residual at its own simulation")
 
-    def _outputs(self, model: HasOutputFunctionals, state: Array, dataset: xr.Dataset) -> None:
-        for name, functional in model.output_functionals().items():
-            self._fits(functional, f"output functional {name!r}")
+    def _outputs(self, state: Array, dataset: xr.Dataset) -> None:
+        for name, functional in self.equations.outputs().items():
             if name not in dataset or dataset[name].ndim:
                 raise self.fail(f"output functional {name!r}: the snapshot holds no such quantity")
             value, expected = float(functional @ state), float(dataset[name])
@@ -288,17 +222,15 @@ class _Check:
                 )
 
 
-def assembled(
-    model: HasAffineOperators, value: Array, load_factors: Array | float = 1.0
-) -> tuple[Any, Array]:
+def assembled(equations: Equations, value: Array, load_factors: Array | float = 1.0) -> tuple[Any, Array]:
     """Matrix (n, n) and right-hand side (n,) of affine operators at one parameter value (p,).
 
     Load factors of several steps (K, P) make as many right-hand sides (K, n).
     """
-    matrices, vectors = model.affine_operators()
-    theta, phi = (row[0] for row in model.affine_coefficients(value[None]))
-    matrix = sum(factor * sp.csr_array(part) for factor, part in zip(theta, matrices, strict=True))
-    return matrix, np.asarray((phi * load_factors) @ np.stack(vectors))
+    matrices, vectors = equations.affine
+    theta, phi = (row[0] for row in equations.coefficients(value[None]))
+    matrix = sum(factor * part for factor, part in zip(theta, matrices, strict=True))
+    return matrix, np.asarray((phi * load_factors) @ vectors)
 
 
 def norm(matrix: Any) -> float:

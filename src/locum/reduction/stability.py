@@ -53,6 +53,9 @@ class MinTheta:
         alpha(mu_ref): one where X is A(mu_ref).
     parts
         Which terms count, shape (l,); None for all.
+    helping
+        Those among the others that are left out because they are semidefinite: nothing is claimed where the
+        coefficient of one is negative.
     """
 
     proved: ClassVar[bool] = True
@@ -60,6 +63,7 @@ class MinTheta:
     reference: Array
     constant: float = 1.0
     parts: tuple[int, ...] | None = None
+    helping: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         counted = self.reference[self._columns]
@@ -71,7 +75,10 @@ class MinTheta:
 
     def __call__(self, values: Array, theta: Array) -> Array:
         """Lower bound, shape (m,), for coefficients (m, Q); not positive where a coefficient is not."""
-        return np.asarray((theta[:, self._columns] * self._factors).min(axis=1))
+        bound = np.asarray((theta[:, self._columns] * self._factors).min(axis=1))
+        if not self.helping:
+            return bound
+        return np.where((theta[:, list(self.helping)] >= 0).all(axis=1), bound, 0.0)
 
     @cached_property
     def _columns(self) -> slice | list[int]:

@@ -12,52 +12,86 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse.linalg import LinearOperator, eigsh, splu
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh, splu
 
 from locum.arrays import Array
 from locum.exceptions import ModelError
 from locum.reduction.definiteness import is_definite
 
+_SMALL = 200  # matrices that are decomposed as a whole
+_RTOL = 1e-4  # of the eigenvalue solver
+_MARGINS = (2e-4, 2e-2, 0.2)  # tried in turn: below what it finds, relative
+
 
 def extreme_eigenvalues(matrix: Any, product: Any) -> tuple[float, float]:
-    """Smallest and largest eigenvalue of the symmetric part of A (N, N) against X (N, N), both sparse."""
+    """Bounds of all eigenvalues of the symmetric part of A (N, N) against X (N, N), both sparse.
+
+    Raises
+    ------
+    ModelError
+        The eigenvalue solver does not converge.
+    """
     symmetric = 0.5 * (matrix + matrix.T)
-    if product.shape[0] < 200:
+    if product.shape[0] < _SMALL:
         from scipy.linalg import eigvalsh
 
         values = eigvalsh(symmetric.toarray(), product.toarray())
         return float(values[0]), float(values[-1])
+    if not abs(symmetric).max() > 0:
+        return 0.0, 0.0
     inverse = splu(sp.csc_matrix(product))
     solve = LinearOperator(product.shape, matvec=inverse.solve, dtype=np.float64)
-    start = np.cos(np.arange(product.shape[0]))
+    # many are clustered at the small end: relative to the largest they are found in few steps
+    scale = abs(_extreme(symmetric, product, Minv=solve, which="LM")[0])
     ends = [
-        eigsh(symmetric, k=1, M=product, Minv=solve, which=which, v0=start, return_eigenvectors=False)
-        for which in ("SA", "LA")
+        (1.0 + _RTOL) * _extreme(scale * product + sign * symmetric, product, Minv=solve, which="LA")[0]
+        for sign in (-1.0, 1.0)
     ]
-    return float(ends[0][0]), float(ends[1][0])
+    return scale - ends[0], ends[1] - scale
 
 
 def coercivity_constant(matrix: Any, product: Any) -> float:
-    """Smallest eigenvalue of the symmetric part of A (N, N) against X (N, N), both sparse."""
+    """Lower bound of the smallest eigenvalue of the symmetric part of A (N, N) against X (N, N), both sparse.
+
+    As close to it, and raising the same, as :func:`smallest_eigenpair`.
+    """
     return smallest_eigenpair(matrix, product)[0]
 
 
 def smallest_eigenpair(matrix: Any, product: Any) -> tuple[float, Array]:
-    """Smallest eigenvalue of the symmetric part of A (N, N) against X (N, N), and its vector (N,), X-normal.
+    """Lower bound of the smallest eigenvalue of the symmetric part of A (N, N) against X (N, N), and a vector
+    (N,), X-normal, whose quotient is close.
 
-    Of a definite matrix it is the one nearest to zero, which inverse iteration finds fast; of an indefinite
-    one that would be another.
+    The eigenvalue solver comes close from above. That nothing lies below the bound, the signs of the pivots
+    of A - bound X tell (Sylvester's law of inertia). Of a definite matrix the smallest eigenvalue is the one
+    nearest to zero, which inverse iteration finds fast; of an indefinite one that would be another.
+
+    Raises
+    ------
+    ModelError
+        The eigenvalue solver does not converge, or finds another eigenvalue.
     """
     symmetric = sp.csc_matrix(0.5 * (matrix + matrix.T))
     product = sp.csc_matrix(product)
-    start = np.cos(np.arange(product.shape[0]))
     if is_definite(symmetric):
-        values, vectors = eigsh(symmetric, k=1, M=product, sigma=0.0, which="LM", v0=start)
+        value, vector = _extreme(symmetric, product, sigma=0.0, which="LM")
     else:
         solve = LinearOperator(product.shape, matvec=splu(product).solve, dtype=np.float64)
-        values, vectors = eigsh(symmetric, k=1, M=product, Minv=solve, which="SA", v0=start)
-    vector = vectors[:, 0]
-    return float(values[0]), np.asarray(vector / np.sqrt(vector @ (product @ vector)))
+        value, vector = _extreme(symmetric, product, Minv=solve, which="SA")
+    for margin in _MARGINS:
+        if is_definite(symmetric - (bound := value - margin * abs(value)) * product):
+            return bound, np.asarray(vector / np.sqrt(vector @ (product @ vector)))
+    raise ModelError("stability: the smallest eigenvalue of the system is not found; it may be none")
+
+
+def _extreme(matrix: Any, product: Any, **asked: Any) -> tuple[float, Array]:
+    """The eigenpair that is asked for, to ``_RTOL``: what accumulates is told apart no further."""
+    start = np.cos(np.arange(product.shape[0]))
+    try:
+        values, vectors = eigsh(sp.csc_matrix(matrix), k=1, M=product, v0=start, tol=_RTOL, **asked)
+    except (ArpackError, RuntimeError) as error:  # SuperLU: "Factor is exactly singular"
+        raise ModelError(f"stability: no eigenvalue of the system is found ({error})") from error
+    return float(values[0]), vectors[:, 0]
 
 
 def inf_sup_constant(matrix: Any, product: Any, rtol: float = 0.0) -> float:
@@ -71,7 +105,7 @@ def inf_sup_constant(matrix: Any, product: Any, rtol: float = 0.0) -> float:
     Raises
     ------
     ModelError
-        A singular matrix.
+        A singular matrix, or the eigenvalue solver does not converge.
     """
     product = sp.csc_matrix(product)
     try:
@@ -84,14 +118,17 @@ def inf_sup_constant(matrix: Any, product: Any, rtol: float = 0.0) -> float:
         return np.asarray(product @ factor.solve(product @ adjoint))
 
     size = product.shape
-    largest = eigsh(
-        LinearOperator(size, matvec=apply, dtype=np.float64),
-        k=1,
-        M=product,
-        Minv=LinearOperator(size, matvec=inverse.solve, dtype=np.float64),
-        which="LM",
-        tol=rtol,
-        v0=np.cos(np.arange(size[0])),
-        return_eigenvectors=False,
-    )
+    try:
+        largest = eigsh(
+            LinearOperator(size, matvec=apply, dtype=np.float64),
+            k=1,
+            M=product,
+            Minv=LinearOperator(size, matvec=inverse.solve, dtype=np.float64),
+            which="LM",
+            tol=rtol,
+            v0=np.cos(np.arange(size[0])),
+            return_eigenvectors=False,
+        )
+    except ArpackError as error:
+        raise ModelError(f"stability: no inf-sup constant is found ({error})") from error
     return float((1.0 - rtol) / np.sqrt(largest[0]))

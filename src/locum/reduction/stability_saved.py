@@ -26,7 +26,8 @@ def stability_to_saved(stability: StabilityConstant) -> tuple[dict[str, Any], di
         return {"kind": "uniform", "value": stability.value, "proved": stability.proved}, {}
     if isinstance(stability, MinTheta):
         parts = None if stability.parts is None else list(stability.parts)
-        content = {"kind": "min_theta", "constant": stability.constant, "parts": parts}
+        helping = list(stability.helping)
+        content = {"kind": "min_theta", "constant": stability.constant, "parts": parts, "helping": helping}
         return content, {"reference": stability.reference}
     if isinstance(stability, SuccessiveConstraints):
         names = ("boxes", "anchors", "constants", "quotients")
@@ -54,7 +55,8 @@ def stability_from_saved(content: Mapping[str, Any], arrays: Mapping[str, AnyArr
             return UniformConstant(float(content["value"]), bool(content["proved"]))
         if content["kind"] == "min_theta":
             parts = None if content["parts"] is None else tuple(content["parts"])
-            return MinTheta(values["reference"], float(content["constant"]), parts)
+            helping = tuple(content.get("helping", ()))  # early versions left none out
+            return MinTheta(values["reference"], float(content["constant"]), parts, helping)
         if content["kind"] == "successive_constraints":
             return SuccessiveConstraints(**values)
         if content["kind"] == "interpolated":

@@ -4,7 +4,7 @@ alpha(mu) is the minimum of sum_q theta_q(mu) y_q over the y that Rayleigh quoti
 make. That set lies in the box of the extreme eigenvalues of the A_q, and satisfies theta(mu_k) . y >=
 alpha(mu_k) at every parameter where alpha is known: a linear programme over both bounds alpha from below,
 and the quotients of known minimisers bound it from above (Huynh, Rozza, Sen and Patera, C. R. Math. 345,
-2007). Proved up to the accuracy of the eigenvalue solver.
+2007). Known constants are proved by the signs of pivots, the box up to the accuracy of the eigenvalue solver.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from locum.arrays import Array
 from locum.reduction.affine_system import AffineSystem
 from locum.reduction.stability_eigenvalues import extreme_eigenvalues, smallest_eigenpair
 
-_BACKED_OFF = 1e-7  # relative: boxes are widened and constants lowered by the eigenvalue solver's accuracy
+_ROUNDING = 1e-7  # relative: boxes are widened and constants lowered by it
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +85,7 @@ def successive_constraints(
     """
     product = system.inner_product.matrix
     ends = np.array([extreme_eigenvalues(matrix, product) for matrix in system.matrices])
-    slack = _BACKED_OFF * np.abs(ends).max(axis=1)
+    slack = _ROUNDING * np.abs(ends).max(axis=1)
     boxes = np.stack([ends[:, 0] - slack, ends[:, 1] + slack], axis=1)
     theta = coefficients(training)[0]
     worst = 0
@@ -95,7 +95,7 @@ def successive_constraints(
     while True:
         constant, quotient = _minimiser(system, theta[worst], product)
         anchors.append(theta[worst])
-        constants.append(constant - _BACKED_OFF * abs(constant))
+        constants.append(constant - _ROUNDING * abs(constant))
         quotients.append(quotient)
         found = SuccessiveConstraints(boxes, np.array(anchors), np.array(constants), np.array(quotients))
         upper = found.upper(theta)

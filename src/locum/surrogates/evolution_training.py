@@ -14,7 +14,8 @@ import numpy as np
 
 from locum.arrays import Array
 from locum.exceptions import ModelError
-from locum.highfidelity import HasInnerProduct, HasTimeDependentLoad, HasTimeStepping
+from locum.highfidelity import HasInnerProduct, HasTimeStepping
+from locum.highfidelity.equations import Equations
 from locum.parameters import ParameterSpace
 from locum.reduction import StepwiseBasis
 from locum.reduction.certified import Coefficients
@@ -74,19 +75,19 @@ def evolution_problem(model: Any, space: ParameterSpace | None = None) -> Evolut
             "affine_coefficients, free_nodes, solution_field, inner_product, mass_matrix, initial_value, "
             "time_grid and implicitness"
         )
-    unknowns = unknowns_of(model, space)
+    unknowns, equations = unknowns_of(model, space), Equations(model)
     system, coefficients = affine_system(model, unknowns)
     functionals = np.array(list(unknowns.functionals.values())).reshape(-1, system.size)
     evolved = evolution(
         system.matrices,
         system.vectors,
-        model.mass_matrix(),
+        equations.mass_matrix(),
         system.inner_product,
-        np.asarray(model.initial_value()),
-        np.asarray(model.time_grid()),
-        model.implicitness,
+        equations.initial_value(),
+        equations.time_grid(),
+        equations.implicitness(),
         functionals,
-        np.asarray(model.load_factors()) if isinstance(model, HasTimeDependentLoad) else None,
+        equations.load_factors(),
     )
     # a model's own bound may be of the inf-sup constant, and time steps need coercivity
     stability = proved_constant(system, coefficients, unknowns.space)

@@ -18,6 +18,7 @@ import numpy as np
 from locum.arrays import AnyArray, Array
 from locum.exceptions import FitError, ModelError
 from locum.highfidelity import HasInnerProduct, HasResidual
+from locum.highfidelity.equations import Equations
 from locum.parameters import ParameterSpace
 from locum.reduction import SteadyBasis
 from locum.reduction.chebyshev import chebyshev_points, sparse_sum
@@ -53,11 +54,11 @@ class NonlinearProblem(Unknowns):
     ----------
     space, field, free, product, functionals
         As for :class:`Unknowns`.
-    model
-        Gives residual and Jacobian.
+    equations
+        Residual and Jacobian.
     """
 
-    model: HasResidual
+    equations: Equations
 
     def residuals(self, values: Array, states: Array) -> Array:
         """R (m, N) at parameters (m, p) and states (m, N).
@@ -68,20 +69,14 @@ class NonlinearProblem(Unknowns):
             A residual that is not finite.
         """
         found = np.empty_like(states)
-        with np.errstate(all="ignore"):  # what is not finite is told below
+        with np.errstate(all="ignore"):  # what is not finite is told
             for row, (value, state) in enumerate(zip(values, states, strict=True)):
-                found[row] = self.model.residual(state, self._named(value))
-        if not np.isfinite(found).all():
-            row = int(np.flatnonzero(~np.isfinite(found).all(axis=1))[0])
-            raise ModelError(
-                f"the residual is not finite at {np.array2string(values[row], precision=4)}, at a state as "
-                "large as the simulations'; nothing can be fitted to it"
-            )
+                found[row] = self.equations.residual(state, self._named(value))
         return found
 
     def jacobian(self, value: Array, state: Array) -> Any:
         """Its derivative, sparse (N, N), at one parameter (p,) and state (N,)."""
-        return self.model.jacobian(state, self._named(value))
+        return self.equations.jacobian(state, self._named(value))
 
     def functional_norms(self) -> Mapping[str, float]:
         """||l||_{X^-1} of every functional."""
@@ -113,7 +108,7 @@ def nonlinear_problem(model: Any, space: ParameterSpace | None = None) -> Nonlin
             f"model {name!r} cannot be projected: it needs residual, jacobian, free_nodes, "
             "solution_field and inner_product"
         )
-    return NonlinearProblem(**vars(unknowns_of(model, space)), model=model)
+    return NonlinearProblem(**vars(unknowns_of(model, space)), equations=Equations(model))
 
 
 def projected_nonlinear(

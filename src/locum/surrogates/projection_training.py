@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from locum.arrays import Array
 from locum.exceptions import ModelError
@@ -16,11 +15,10 @@ from locum.highfidelity import (
     HasCoefficientExpressions,
     HasCoercivityBound,
     HasInnerProduct,
-    HasOutputFunctionals,
     HasTimeStepping,
 )
+from locum.highfidelity.equations import Equations
 from locum.parameters import ParameterSpace
-from locum.parameters.expressions import Expressions
 from locum.reduction import InnerProduct, SteadyBasis
 from locum.reduction.affine_system import AffineSystem
 from locum.reduction.certified import CertifiedModel, Coefficients
@@ -36,6 +34,7 @@ from locum.surrogates.projected import ProjectedSurrogate
 from locum.surrogates.surrogate import Description
 
 _SEMIDEFINITE = 1e-10  # share of the inner product that makes a semidefinite matrix definite
+_SKEW = 1e-12  # share of a matrix below which its symmetric part is rounding
 _CAUTION = 1e-7  # relative: constants from eigenvalue solvers are lowered by their accuracy
 _CANDIDATES = 256  # parameters over which the successive constraint method closes its gap
 
@@ -132,12 +131,13 @@ class AffineProblem(Unknowns):
 
 def unknowns_of(model: Any, space: ParameterSpace | None) -> Unknowns:
     """Those of a model with unknowns and an inner product, in its own space or a study's."""
+    equations = Equations(model)
     return Unknowns(
         space or model.parameters,
-        model.solution_field,
-        np.asarray(model.free_nodes()),
-        InnerProduct(model.inner_product(model.solution_field)),
-        model.output_functionals() if isinstance(model, HasOutputFunctionals) else {},
+        equations.field,
+        equations.free,
+        equations.inner_product(),
+        equations.outputs(),
     )
 
 
@@ -166,32 +166,36 @@ def affine_problem(model: Any, space: ParameterSpace | None = None) -> AffinePro
         raise ModelError(f"model {name!r} evolves in time; evolution_problem reads it")
     unknowns = unknowns_of(model, space)
     system, coefficients = affine_system(model, unknowns)
-    known = KnownConstant(model.coercivity_bound) if isinstance(model, HasCoercivityBound) else None
+    known = (
+        KnownConstant(Equations(model).coercivity_bound) if isinstance(model, HasCoercivityBound) else None
+    )
     stability = known or proved_constant(system, coefficients, unknowns.space)
     return AffineProblem(**vars(unknowns), system=system, coefficients=coefficients, stability=stability)
 
 
 def affine_system(model: Any, unknowns: Unknowns) -> tuple[AffineSystem, Coefficients]:
     """A model's affine operators, and their coefficients: as text where the model has them as text."""
-    matrices, vectors = model.affine_operators()
-    system = AffineSystem(
-        tuple(sp.csr_array(matrix) for matrix in matrices), np.stack(vectors), unknowns.inner
-    )
+    equations = Equations(model)
+    matrices, vectors = equations.affine
+    system = AffineSystem(matrices, vectors, unknowns.inner)
     if not isinstance(model, HasCoefficientExpressions):
-        return system, model.affine_coefficients
-    names = unknowns.space.names
-    theta, phi = (Expressions(names, tuple(texts)) for texts in model.coefficient_expressions())
-    return system, CoefficientExpressions(theta, phi)
+        return system, equations.coefficients
+    return system, CoefficientExpressions(*equations.expressions(unknowns.space.names))
 
 
 def proved_constant(
     system: AffineSystem, coefficients: Coefficients, space: ParameterSpace
 ) -> StabilityConstant:
-    """Min-theta where every matrix is symmetric and semidefinite and its coefficients positive; else
-    constraints.
+    """Min-theta where the symmetric part of every matrix is semidefinite and its coefficient never negative;
+    else constraints.
 
-    That coefficients are positive is checked at a few hundred points; where one is not after all, the
-    constant is not positive either and the figure is infinite.
+    That coefficients are not negative is checked at a few hundred points; where one is after all, the
+    constant is not positive and the figure is infinite.
+
+    Raises
+    ------
+    ModelError
+        A coefficient that is not finite, no sparse inner product, or an eigenvalue that is not found.
     """
     values = np.concatenate(
         [
@@ -200,12 +204,35 @@ def proved_constant(
         ]
     )
     theta = coefficients(values)[0]
+    if not np.isfinite(theta).all():
+        where = values[~np.isfinite(theta).all(axis=1)][0]
+        raise ModelError(f"a coefficient theta is not finite at {np.array2string(where, precision=4)}")
     product = sparse_product(system.inner_product)
-    if (theta > 0).all() and all(_semidefinite(matrix, product) for matrix in system.matrices):
-        reference = sum(factor * part for factor, part in zip(theta[0], system.matrices, strict=True))
+    found = _min_theta(system.matrices, theta, product)
+    return found or successive_constraints(system, coefficients, values)
+
+
+def _min_theta(matrices: Sequence[Any], theta: Array, product: Any) -> MinTheta | None:
+    """That of the terms with which it says most at coefficients (m, Q), the first of them its reference; None
+    where the operators are not of this kind.
+
+    A term whose coefficient may come near to zero is better left out, as far as the others are definite.
+    """
+    symmetric = [0.5 * (matrix + matrix.T) for matrix in matrices]
+    counted = [q for q, part in enumerate(symmetric) if abs(part).max() > _SKEW * abs(matrices[q]).max()]
+    if (theta[:, counted] < 0).any() or not all(_semidefinite(symmetric[q], product) for q in counted):
+        return None
+    kept = sorted((q for q in counted if theta[0, q] > 0), key=lambda q: -theta[:, q].min() / theta[0, q])
+    best, most = None, 0.0
+    while kept and is_definite(reference := sum(theta[0, q] * symmetric[q] for q in kept)):
         constant = (1.0 - _CAUTION) * coercivity_constant(reference, product)
-        return MinTheta(theta[0], constant)
-    return successive_constraints(system, coefficients, values)
+        helping = tuple(q for q in counted if q not in kept)
+        parts = None if len(kept) == len(matrices) else tuple(sorted(kept))
+        found = MinTheta(theta[0], constant, parts, helping)
+        if (least := float(found(theta, theta).min())) > most:
+            best, most = found, least
+        kept = kept[:-1]
+    return best
 
 
 def projected_surrogate(

@@ -19,6 +19,7 @@ import scipy.sparse as sp
 from locum.arrays import AnyArray, Array, prefixed, taken
 from locum.exceptions import ModelError, StorageError
 from locum.highfidelity import HasCoercivityBound, HasInnerProduct, HasOperators
+from locum.highfidelity.equations import Equations
 from locum.parameters import ParameterSpace
 from locum.reduction import InnerProduct
 from locum.reduction.affine_system import AffineSystem
@@ -181,10 +182,10 @@ MOST_ASSEMBLIES = _SEARCHED + CHECKED_POINTS + POINTS_PER_TERM * MOST_TERMS + _M
 
 def separated_system(model: Any, space: ParameterSpace, inner: InnerProduct, rtol: float) -> SeparatedSystem:
     """Find an affine form, its coefficients, its error and the stability constant; see above."""
+    equations = Equations(model)
 
     def operators(value: Array) -> tuple[Any, Array]:
-        matrix, vector = model.operators(dict(zip(space.names, value.tolist(), strict=True)))
-        return matrix, vector
+        return equations.operators(dict(zip(space.names, value.tolist(), strict=True)))
 
     generator = np.random.default_rng(0)
     searched = separate(operators, space.sample(_SEARCHED, generator), inner, rtol=rtol)
@@ -201,7 +202,7 @@ def separated_system(model: Any, space: ParameterSpace, inner: InnerProduct, rto
 def _stability_constants(model: Any, operators: Operators, centres: Array, inner: InnerProduct) -> Array:
     """What the model knows, or else inf-sup constants."""
     if isinstance(model, HasCoercivityBound):
-        return np.asarray(model.coercivity_bound(centres))
+        return Equations(model).coercivity_bound(centres)
     product = sparse_product(inner)
     found = [inf_sup_constant(operators(value)[0], product, rtol=_CONSTANT_RTOL) for value in centres]
     return np.array(found)
