@@ -2,11 +2,11 @@
 
 Fields only, relative errors in the model's norm over 200 held-out draws, designs scrambled Sobol. Limits:
 2 x 2 thermal block, structure discovered, largest error 1e-2 with 30 solves and 1e-5 with 45; 3 x 3, 5e-2
-with 150 and 1e-2 with 300; on the steady studies that are shipped and on ten random smooth models the
-surrogate that is chosen is never worse than the Gaussian processes by more than 5 % (root mean square); 1e5
-answers with 20 coordinates in 2 s, a fit of 300 simulations, 40 coordinates and 9 matrices in 60 s; figures
-that cover what they claim after 25 simulations and 25 for calibration, in the closed loop too. One BLAS
-thread.
+with 150 and 1e-2 with 300; on the shipped studies that need no program to be installed and on ten random
+smooth models the surrogate that is chosen is never worse than the Gaussian processes by more than 5 % (root
+mean square); 1e5 answers with 20 coordinates in 2 s, a fit of 300 simulations, 40 coordinates and 9 matrices
+in 60 s; figures that cover what they claim after 25 simulations and 25 for calibration, in the closed loop
+too. One BLAS thread; seconds are those of the processor.
 
     python benchmarks/inferred.py                  # all pieces
     python benchmarks/inferred.py block2 speed     # some: their figures are replaced, others stay

@@ -18,6 +18,7 @@ from locum.execution.asked import asked_for
 from locum.execution.choosing import choose_next, decide, exhausted
 from locum.execution.environment import import_in_background
 from locum.execution.pipeline import Pipeline
+from locum.execution.promotion import restated_champion
 from locum.execution.sampling import calibration_to_run, is_enough, retry_failures, training_to_run
 from locum.execution.status import opening_remark, simulation_counts, summary_document
 from locum.execution.training import Fitted
@@ -64,6 +65,7 @@ def adapt(
         if retry_failed:
             retry_failures(work)
         work.progress.say(opening_remark(work))
+        keep_champion(work)
         pipeline, running = Pipeline(work), deque[PrefectFuture[None]]()
         fitted = first_simulations(work)
         pipeline.resume()
@@ -90,6 +92,18 @@ def adapt(
         summary = summary_document(work, exhausted() if decision.goes_on else decision, report, before)
         publish_verdict(work, summary["status"], decision.advice)
         return summary
+
+
+def keep_champion(work: Workspace) -> None:
+    """Let the champion go on answering where other tolerances are all that has changed, and it keeps them."""
+    kept = restated_champion(work)
+    if kept is not None:
+        work.progress.say(
+            f"version {kept.version.manifest['restated']} keeps these tolerances as well: "
+            f"it goes on answering, as version {kept.version.number}"
+        )
+        check_candidate(work, kept)
+        promote_candidate(work, kept)
 
 
 def first_simulations(work: Workspace) -> Fitted | None:

@@ -12,6 +12,7 @@ from locum.execution.promotion import promote
 from locum.execution.training import Fitted, fit
 from locum.execution.training import train as train_on_samples
 from locum.execution.workspace import Workspace, open_workspace
+from locum.flows.check import check_candidate
 
 
 @task(name="fit a surrogate", cache_policy=NO_CACHE, persist_result=False)
@@ -49,5 +50,6 @@ def train(study: str, overrides: list[str] | None = None, quiet: bool = False) -
     """
     with open_workspace(study, overrides or (), create=False, quiet=quiet) as work:
         candidate = train_candidate(work)
+        check_candidate(work, candidate)
         promote_candidate(work, candidate)
         return candidate.version.number

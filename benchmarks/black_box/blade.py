@@ -10,26 +10,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from black_box.held_out import Row, typical_error
+from black_box.held_out import Row, chosen, drawn, typical_error
+from black_box.problems import data_of, of_model
 from locum.arrays import Array
-from locum.highfidelity import CooledBlade, Mesh, lumped_mass
+from locum.highfidelity import CooledBlade
 from locum.highfidelity.cooled_blade import conduction
-from locum.highfidelity.field import FieldDescription
-from locum.parameters import sobol_design
-from locum.reduction import InnerProduct
-from locum.surrogates import (
-    Description,
-    FieldData,
-    InterpolatedOptions,
-    TrainingData,
-    declared_options,
-    train_inferred,
-    train_interpolated,
-)
+from locum.surrogates import declared_options, train_inferred
+from locum.surrogates.inferred_training import fold_errors
 
 SOLVES, BLADE_HELD_OUT = 60, 40
 TOLERANCE = 0.015
@@ -65,51 +56,34 @@ def itself() -> Variable:
 
 
 def blade() -> Iterator[Row]:
-    model, generator = CooledBlade(), np.random.default_rng(1)
-    space = model.parameters
-    draws = sobol_design(space, SOLVES, generator), space.sample(BLADE_HELD_OUT, generator)
-    values = np.concatenate(draws)
-    runs = [model.simulate(dict(zip(space.names, map(float, row), strict=True))) for row in values]
-    fields = np.stack([run["temperature"].values for run in runs])
-    mesh, times = Mesh.from_ugrid(runs[0]), runs[0]["time"].values
-    product = InnerProduct(lumped_mass(mesh))
-
-    def data_of(known: Array) -> TrainingData:
-        shape = FieldDescription("field", ("time", "node"), known.shape[1:], "K")
-        description = Description(space, {"field": shape}, {}, mesh, times)
-        return TrainingData(
-            description, draws[0], {"field": FieldData(lambda: [known], product, TOLERANCE)}, {}
-        )
-
-    gaussian = train_interpolated(data_of(fields[:SOLVES]), InterpolatedOptions()).surrogate
-    theirs = gaussian.field_errors("field", draws[1], fields[SOLVES:]).total
+    problem = of_model(CooledBlade(), "temperature")
+    draws = drawn(problem, 1, SOLVES, BLADE_HELD_OUT)
+    undeclared = chosen(problem, 1, draws, SOLVES, TOLERANCE)
+    yield undeclared
     for variable in (itself(), kirchhoff()):
-        data = data_of(variable.of_temperature(fields[:SOLVES]))
+        data = data_of(problem, draws.values, variable.of_temperature(draws.fields), TOLERANCE)
         for products in ((), ("1",)):
-            options = declared_options(space, matrix=("1", *FILMS), load=variable.load, products=products)
+            options = declared_options(
+                problem.space, matrix=("1", *FILMS), load=variable.load, products=products
+            )
             started = time.process_time()
             surrogate, statistics = train_inferred(data, options)
             seconds = time.process_time() - started
-            predicted = variable.to_temperature(
-                surrogate.expand("field", surrogate.coordinates("field", draws[1]))
-            )
-            basis = gaussian.fields["field"].basis
-            errors = basis.norms(predicted - fields[SOLVES:]) / basis.norms(fields[SOLVES:])
+            predicted = surrogate.expand("field", surrogate.coordinates("field", draws.held_out))
+            missed = variable.to_temperature(predicted) - draws.truth
+            norms = surrogate.fields["field"].basis.norms
+            errors = norms(missed) / norms(draws.truth)
             found = statistics["field"]
-            yield Row(
-                f"cooled_blade, {'quadratic' if products else 'linear'} in {variable.name}, declared",
-                1,
-                SOLVES,
-                TOLERANCE,
-                surrogate.kind,
-                found.structure,
-                found.rank,
-                float(errors.max()),
-                typical_error(errors),
-                typical_error(found.errors),
-                float(theirs.max()),
-                typical_error(theirs),
-                seconds,
+            yield replace(
+                undeclared,
+                problem=f"cooled_blade, {'quadratic' if products else 'linear'} in {variable.name}, declared",
+                chosen=surrogate.kind,
+                structure=found.structure,
+                rank=found.rank,
+                largest=float(errors.max()),
+                typical=typical_error(errors),
+                expected=typical_error(fold_errors(found)),
+                training_cpu=seconds,
             )
 
 

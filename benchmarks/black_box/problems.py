@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from locum.arrays import Array
-from locum.highfidelity import HighFidelityModel, Mesh
+from locum.highfidelity import HasInnerProduct, HighFidelityModel, Mesh, lumped_mass
 from locum.highfidelity.field import FieldDescription
 from locum.parameters import Parameter, ParameterSpace
 from locum.reduction import InnerProduct
@@ -21,12 +21,15 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A black box: a space, fields (q, N) of values (q, p), and the norm of their errors."""
+    """A black box: a space, fields (q, N) of values (q, p), and the norm of their errors; with the times of
+    transient ones (q, T, N).
+    """
 
     name: str
     space: ParameterSpace
     fields: Callable[[Array], Array]
     product: InnerProduct
+    times: Array | None = None
 
 
 def of_model(model: HighFidelityModel, field: str) -> Problem:
@@ -36,13 +39,17 @@ def of_model(model: HighFidelityModel, field: str) -> Problem:
         rows = (dict(zip(names, map(float, row), strict=True)) for row in values)
         return np.stack([model.simulate(row)[field].values for row in rows])
 
-    matrix = model.inner_product(field) if hasattr(model, "inner_product") else None
-    return Problem(model.name, model.parameters, fields, InnerProduct(matrix))
+    centre = model.parameters.unwarp(np.full((1, model.parameters.dimension), 0.5))[0]
+    run = model.simulate(dict(zip(names, map(float, centre), strict=True)))
+    own = model.inner_product(field) if isinstance(model, HasInnerProduct) else None
+    norm = lumped_mass(Mesh.from_ugrid(run)) if own is None else own
+    times = run["time"].values if "time" in run[field].dims else None
+    return Problem(model.name, model.parameters, fields, InnerProduct(norm), times)
 
 
-def fin() -> Problem:
-    study = load_study(CONFIGS / "fin.yaml")
-    return replace(of_model(build_model(study), "temperature"), name="fin")
+def of_study(name: str, field: str = "temperature") -> Problem:
+    """A study that is shipped."""
+    return replace(of_model(build_model(load_study(CONFIGS / f"{name}.yaml")), field), name=name)
 
 
 def smooth(seed: int) -> Problem:
@@ -65,12 +72,13 @@ def smooth(seed: int) -> Problem:
 
 
 def data_of(problem: Problem, values: Array, fields: Array, tolerance: float) -> TrainingData:
-    nodes = fields.shape[1]
+    shape = fields.shape[1:]
     description = Description(
         problem.space,
-        {"field": FieldDescription("field", ("node",), (nodes,), "")},
+        {"field": FieldDescription("field", ("time", "node")[-len(shape) :], shape, "")},
         {},
-        Mesh(np.arange(nodes, dtype=np.float64)[:, None]),
+        Mesh(np.arange(shape[-1], dtype=np.float64)[:, None]),
+        problem.times,
     )
     field = FieldData(lambda: [fields], problem.product, tolerance)
     return TrainingData(description, values, {"field": field}, {})

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from locum.errors import Calibration
 from locum.execution.candidate import Candidate
 from locum.execution.checking import check
-from locum.execution.promotion import promote
+from locum.execution.promotion import promote, restated_champion
 from locum.execution.sampling import calibration_samples, training_samples
 from locum.execution.status import status_document
 from locum.execution.training import checked_surrogate, train, training_data
@@ -44,6 +46,51 @@ def test_versions_of_different_models_are_not_compared(finished_work) -> None:
     champion = finished_work.champion
     foreign = replace(champion, version=replace(champion.version, model_version="0"))
     assert not foreign.comparable(champion) and champion.comparable(champion)
+
+
+@pytest.mark.parametrize(("tolerance", "kept"), [(2.0, True), (1e-6, False)])
+def test_a_champion_that_keeps_other_tolerances_answers_on_under_them(finished_work, tolerance, kept) -> None:
+    path, champion = finished_work.study.path, finished_work.champion
+    change = [f"accuracy.tolerance={tolerance}"]
+    with open_workspace(path, change, alone=False, quiet=True) as work:
+        found = restated_champion(work)
+        assert (found is not None) is kept
+        if found is None:
+            return
+        assert found.version.number > champion.version.number
+        assert found.version.manifest["restated"] == champion.version.number
+        field = next(iter(found.checked.description.fields))
+        assert found.checked.tolerances[field].value == tolerance
+        values = work.space.sample(20, np.random.default_rng(0))
+        np.testing.assert_array_equal(
+            found.checked.predict(values).figure(field), champion.checked.predict(values).figure(field)
+        )
+        again = restated_champion(work)
+        assert again is not None and again.version.number == found.version.number
+
+
+def test_with_other_methods_or_as_it_is_no_champion_is_stated_anew(finished_work) -> None:
+    assert restated_champion(finished_work) is None
+    change = ["accuracy.tolerance=2", "methods.regression.kernel=rbf"]
+    with open_workspace(finished_work.study.path, change, alone=False, quiet=True) as work:
+        assert restated_champion(work) is None
+
+
+def test_a_candidate_over_tolerance_does_not_replace_a_champion_within(finished_work) -> None:
+    """The same surrogate with figures ten times as large: its errors alone speak for it."""
+    champion = finished_work.champion
+    assert finished_work.standing.verdict.within
+    outputs = {
+        name: replace(output, indicators=output.indicators / 1e3, floor=output.floor / 1e3)
+        for name, output in champion.checked.calibration.outputs.items()
+    }
+    checked = replace(champion.checked, calibration=Calibration(outputs))
+    manifest = {**champion.version.manifest, "training_set_hash": "of the same"}
+    candidate = Candidate(finished_work.registry.register(checked.save, manifest), checked)
+    assert not check(finished_work, candidate).verdict.within
+    assert promote(finished_work, candidate).reasons == (
+        "the champion is within tolerance, the candidate is not",
+    )
 
 
 def test_a_version_checked_twice_is_one_round(finished_work) -> None:

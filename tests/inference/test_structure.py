@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from locum.exceptions import FitError, ParameterError
+from locum.inference import structure
 from locum.inference.steady import infer_steady
 from locum.inference.structure import Judge, Structure, discover, library_of
 from locum.parameters import Parameter, ParameterSpace
@@ -16,6 +17,14 @@ def test_the_structure_of_the_thermal_block_is_found(block):
     assert set(found.structure.theta) == set(block.space.names)
     assert found.structure.phi == ("1",)
     assert found.score < 5 * found.floor
+
+
+def test_what_a_search_found_is_judged_with_all_simulations(block, monkeypatch):
+    """A search looks at some of them: their number would count against the right structure."""
+    monkeypatch.setattr(structure, "MOST_SEARCHED", 12)
+    found = discover(block.space, block.values, block.coordinates)
+    assert set(found.structure.theta) == set(block.space.names)
+    assert found.score < 0.5 * dict(found.tried)[found.structure]
 
 
 def test_a_wrong_structure_leaves_ten_times_the_error(block):

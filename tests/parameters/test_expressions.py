@@ -53,6 +53,10 @@ def test_it_computes_what_it_says(k, angle):
         "cos(x=k)",
         "k := 2",
         "(" * 300 + "k" + ")" * 300,
+        "-" * 2000 + "k",
+        "+".join("k" * 900),
+        "1" * 400,
+        "1e999",
     ],
 )
 def test_anything_else_is_refused(text):

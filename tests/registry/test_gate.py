@@ -36,6 +36,13 @@ def test_a_candidate_is_refused_when_worse_by_more_than_the_slack(factor, promot
     assert decision.promote is promoted
 
 
+def test_a_champion_within_tolerance_gives_way_only_to_one_that_is() -> None:
+    better = {"u": _result(ERRORS / 2)}
+    assert promotion_gate(better, {"u": _result()}).promote
+    decision = promotion_gate(better, {"u": _result()}, lost_tolerance=True)
+    assert decision.reasons == ("the champion is within tolerance, the candidate is not",)
+
+
 @pytest.mark.parametrize(("tolerance", "promoted"), [(0.1, True), (0.01, False)])
 def test_far_below_tolerance_twice_the_error_is_as_good(tolerance, promoted):
     worse = CalibrationResult(2 * ERRORS, 4 * ERRORS, 0.95, tolerance)

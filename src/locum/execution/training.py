@@ -157,6 +157,7 @@ def train(work: Workspace, held_back: Collection[str] = (), fitted: Fitted | Non
     manifest = {
         "study": work.study.name,
         "study_hash": work.study.training_hash,
+        "recipe_hash": work.study.recipe_hash,
         "training_set_hash": training_set_hash([*training, *calibration]),
         "model": work.model.name,
         "model_version": work.model.version,

@@ -27,7 +27,8 @@ from locum.exceptions import ParameterError, StorageError
 from locum.parameters.expressions import Expressions
 
 TIME = "time"
-_NEWTON_STEPS = 12
+_NEWTON_STEPS = 24
+_FAST = 0.1  # times the step before: convergence with an inverse that is kept
 _CONVERGED = 1e-12
 
 
@@ -132,10 +133,20 @@ class EvolutionOperators:
         split = len(self.linear)
         return Systems(
             np.einsum("mq,qab->mab", coefficients[:, :split], self.linear),
-            np.einsum("ms,sab->mab", coefficients[:, split:], self.quadratic),
+            Products(coefficients[:, split:], self._slopes),
             self.terms.load_values(values, times) @ self.loads,
             self.terms.starts(values) @ self.initial,
         )
+
+    @cached_property
+    def _slopes(self) -> Array:
+        """Derivatives of H_s (c x c) with respect to c are c times these, shape (S, n, n n)."""
+        n = self.rank
+        rows, columns = np.triu_indices(n)
+        slopes = np.zeros((len(self.quadratic), n, n, n))
+        for one, other in ((rows, columns), (columns, rows)):  # squares count twice
+            slopes[:, one, :, other] += self.quadratic.transpose(2, 0, 1)
+        return slopes.reshape(-1, n, n * n)
 
     def growth_rates(self, values: Array) -> Array:
         """Largest real part of the linear operator's eigenvalues, shape (q,), for parameter values (q, p)."""
@@ -178,11 +189,25 @@ class EvolutionOperators:
         return found
 
 
+class Products(NamedTuple):
+    """The quadratic terms of m parameter values."""
+
+    coefficients: Array  # (m, S)
+    slopes: Array  # (S, n, n n)
+
+    def derivative(self, state: Array) -> Array:
+        """Of the quadratic terms at coordinates (m, n), shape (m, n, n); with one matrix product a term."""
+        found = np.zeros((len(state), self.slopes.shape[2]))
+        for coefficients, slopes in zip(self.coefficients.T, self.slopes, strict=True):
+            found += coefficients[:, None] * (state @ slopes)
+        return found.reshape(*state.shape, -1)
+
+
 class Systems(NamedTuple):
     """Reduced equations of q parameter values."""
 
     matrices: Array  # (q, n, n)
-    products: Array  # (q, n, n (n + 1) / 2)
+    products: Products
     loads: Array  # (q, T, n)
     initial: Array  # (q, n)
 
@@ -195,15 +220,16 @@ def integrate_all(
     They must have the same number of coordinates and the same scheme.
     """
     parts = [each.systems(rows, times) for each, rows in zip(operators, values, strict=True)]
-    systems = Systems(*(np.concatenate(each) for each in zip(*parts, strict=True)))
-    result = np.empty(systems.loads.shape)
-    result[:, 0] = systems.initial
-    stepper = _Stepper(systems.matrices, systems.products, operators[0].implicitness)
+    matrices, loads, initial = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("matrices", "loads", "initial")
+    )
+    result = np.empty(loads.shape)
+    result[:, 0] = initial
+    stepper = _Stepper(matrices, [part.products for part in parts], operators[0].implicitness)
     with np.errstate(all="ignore"):
         for k in range(1, len(times)):
             step = float(times[k] - times[k - 1])
-            loads = systems.loads[:, k - 1], systems.loads[:, k]
-            result[:, k] = stepper.step(result[:, k - 1], step, *loads)
+            result[:, k] = stepper.step(result[:, k - 1], step, loads[:, k - 1], loads[:, k])
     return np.split(result, np.cumsum([len(rows) for rows in values])[:-1])
 
 
@@ -214,10 +240,10 @@ _SHAPES = ("linear", "quadratic", "loads", "initial")
 class _Stepper:
     """One step of many systems at once: linear ones by a factor that is kept, quadratic ones by Newton."""
 
-    def __init__(self, matrices: Array, products: Array, implicitness: float) -> None:
+    def __init__(self, matrices: Array, products: Sequence[Products], implicitness: float) -> None:
         self._matrices, self._products, self._implicitness = matrices, products, implicitness
-        self._quadratic = bool(products.any())
-        self._pairs = np.triu_indices(matrices.shape[1])
+        self._quadratic = any(each.slopes.any() for each in products)
+        self._cuts = np.cumsum([len(each.coefficients) for each in products])[:-1]
         self._inverse: tuple[float, Array] | None = None
 
     def step(self, before: Array, step: float, load_before: Array, load_after: Array) -> Array:
@@ -233,8 +259,7 @@ class _Stepper:
     def _rate(self, state: Array) -> Array:
         rate = np.einsum("mab,mb->ma", self._matrices, state)
         if self._quadratic:
-            rows, columns = self._pairs
-            rate += np.einsum("mab,mb->ma", self._products, state[:, rows] * state[:, columns])
+            rate += 0.5 * np.einsum("mab,mb->ma", self._derivative(state), state)
         return np.asarray(rate)
 
     def _linear_inverse(self, step: float) -> Array:
@@ -245,28 +270,31 @@ class _Stepper:
         return self._inverse[1]
 
     def _newton(self, state: Array, known: Array, step: float) -> Array:
-        n = state.shape[1]
-        state = state.copy()
+        """Newton's method, with an inverse that is kept while every query converges fast."""
+        identity, state, inverse = np.eye(state.shape[1]), state.copy(), None
         size = np.abs(known).max(axis=1) + np.finfo(np.float64).tiny
+        moved = np.full(len(state), np.inf)
         for _ in range(_NEWTON_STEPS):
-            residual = state - step * self._rate(state) - known
-            jacobian = np.eye(n) - step * (self._matrices + self._derivative(state))
-            change = np.einsum("mab,mb->ma", _inverted(jacobian), residual)
+            slopes = self._derivative(state)
+            rate = np.einsum("mab,mb->ma", self._matrices + 0.5 * slopes, state)
+            if inverse is None:
+                inverse = _inverted(identity - step * (self._matrices + slopes))
+            change = np.einsum("mab,mb->ma", inverse, state - step * rate - known)
             state -= change
-            moved = np.asarray(np.abs(change).max(axis=1) / size)
+            before, moved = moved, np.asarray(np.abs(change).max(axis=1) / size)
             if not np.any(moved > _CONVERGED):
                 break
+            if np.any((moved > _CONVERGED) & (moved > _FAST * before)):
+                inverse = None
         state[np.logical_not(moved <= np.sqrt(_CONVERGED))] = np.nan
         return state
 
     def _derivative(self, state: Array) -> Array:
         """Of H (c x c) with respect to c, shape (q, n, n)."""
-        rows, columns = self._pairs
-        order = np.arange(len(rows))
-        slopes = np.zeros((len(state), len(rows), state.shape[1]))
-        slopes[:, order, rows] += state[:, columns]
-        slopes[:, order, columns] += state[:, rows]
-        return np.asarray(self._products @ slopes)
+        parts = np.split(state, self._cuts)
+        return np.concatenate(
+            [each.derivative(part) for each, part in zip(self._products, parts, strict=True)]
+        )
 
 
 def quadratic_products(state: Array) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 from locum.arrays import AnyArray, Array
 from locum.exceptions import StorageError
 from locum.inference.evolution import EvolutionOperators, EvolutionTerms
+from locum.inference.folds import Folded
 
 _BLOCK_NUMBERS = 1 << 19
 
@@ -65,27 +66,22 @@ class EvolutionModel:
             result[rows] = self.projected(self.operators.integrate(values[rows], self.times))
         return result
 
-    def fold_coordinates(self, values: Array) -> Array:
-        """Coordinates as the folds predict them, shape (K, q, m)."""
-        return np.stack(
-            [
-                self.projected(fold.operators.integrate(values, self.times) @ fold.within.T)
-                for fold in self.folds
-            ]
-        )
-
-    def spread(self, values: Array) -> Array:
-        """Root mean square over the folds of the distance to their fields, relative to the norm, (q,)."""
-        result = np.empty(len(values))
+    def folded(self, values: Array) -> Folded:
+        """The answer for parameter values (q, p), and what the folds say beside it."""
+        shape = (len(values), self.rank)
+        result = Folded(np.empty(shape), np.empty((len(self.folds), *shape)), np.empty(len(values)))
         for rows in self._blocks(values):
             centre = self.operators.integrate(values[rows], self.times)
-            squares = np.zeros(len(centre))
-            for fold in self.folds:
+            result.centre[rows], squares = self.projected(centre), np.zeros(len(centre))
+            for k, fold in enumerate(self.folds):
                 found = fold.operators.integrate(values[rows], self.times)
-                squares += squared_norms(found @ fold.within.T - centre, self.weights)
+                apart = found @ fold.within.T - centre
+                result.apart[k, rows] = self.projected(apart)
+                squares += squared_norms(apart, self.weights)
                 squares += squared_norms(found @ fold.beyond.T, self.weights)
             with np.errstate(divide="ignore", invalid="ignore"):
-                result[rows] = np.sqrt(squares / len(self.folds) / squared_norms(centre, self.weights))
+                spread = np.sqrt(squares / len(self.folds) / squared_norms(centre, self.weights))
+            result.spread[rows] = spread
         return result
 
     def to_saved(self) -> tuple[dict[str, AnyArray], dict[str, Any]]:

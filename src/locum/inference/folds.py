@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,6 +40,14 @@ class Fold:
     tested: AnyArray
     training: AnyArray
     basis: Array
+
+
+class Folded(NamedTuple):
+    """What a model of all simulations answers to q queries, and those of K folds beside it."""
+
+    centre: Array  # coordinates of the answer, (q, n)
+    apart: Array  # those of the folds less these, (K, q, n)
+    spread: Array  # root mean square over the folds of the distance to their fields over the norm, (q,)
 
 
 def make_folds(coordinates: Array, count: int | None = None) -> tuple[Fold, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from locum.arrays import AnyArray, Array
 from locum.exceptions import FitError, ParameterError, StorageError
-from locum.inference.folds import normalised, refuse_far
+from locum.inference.folds import Folded, normalised, refuse_far
 from locum.inference.least_squares import Gauge
 from locum.inference.operators import InferredOperators
 from locum.inference.selection import Sampled, Selected, select
@@ -82,22 +82,18 @@ class SteadyModel:
         """Coordinates (q, n) for parameter values (q, p)."""
         return self.operators.solve(*self.coefficients(values))
 
-    def fold_coordinates(self, values: Array) -> Array:
-        """Coordinates as the folds predict them, shape (K, q, n)."""
-        theta, phi = self.coefficients(values)
-        return np.stack([fold.operators.solve(theta, phi) @ fold.within.T for fold in self.folds])
-
-    def spread(self, values: Array) -> Array:
-        """Root mean square over the folds of the distance to their fields, relative to the norm, (q,)."""
+    def folded(self, values: Array) -> Folded:
+        """The answer for parameter values (q, p), and what the folds say beside it."""
         theta, phi = self.coefficients(values)
         centre = self.operators.solve(theta, phi)
-        squares = np.zeros(len(values))
-        for fold in self.folds:
+        apart, squares = np.empty((len(self.folds), *centre.shape)), np.zeros(len(values))
+        for k, fold in enumerate(self.folds):
             found = fold.operators.solve(theta, phi)
-            apart, beyond = found @ fold.within.T - centre, found @ fold.beyond.T
-            squares += np.einsum("qn,qn->q", apart, apart) + np.einsum("qm,qm->q", beyond, beyond)
+            apart[k], beyond = found @ fold.within.T - centre, found @ fold.beyond.T
+            squares += np.einsum("qn,qn->q", apart[k], apart[k]) + np.einsum("qm,qm->q", beyond, beyond)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(np.sqrt(squares / len(self.folds)) / np.linalg.norm(centre, axis=1))
+            spread = np.sqrt(squares / len(self.folds)) / np.linalg.norm(centre, axis=1)
+        return Folded(centre, apart, np.asarray(spread))
 
     def to_saved(self) -> tuple[dict[str, AnyArray], dict[str, Any]]:
         """Arrays, and what JSON holds; :meth:`from_saved` is the inverse."""

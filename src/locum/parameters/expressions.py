@@ -8,6 +8,7 @@ else in it is refused, so that reading a file can compute numbers and nothing mo
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,6 +31,8 @@ _BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Pow: np.power,
 }
 _ARGUMENTS = {"min": 2, "max": 2}
+_SHOWN = 100  # characters of a text that is refused
+_DEEPEST = 200  # operations within each other: far below what the interpreter bears
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Expressions:
 
     def __post_init__(self) -> None:
         for text, tree in zip(self.texts, self._trees, strict=True):
-            self._check(tree, text)
+            self._check(tree, _quoted(text))
 
     def __call__(self, values: Array) -> Array:
         """Values (m, p) of the parameters to values (m, k) of the functions; not finite where undefined."""
@@ -69,36 +72,46 @@ class Expressions:
     def _trees(self) -> tuple[ast.expr, ...]:
         return tuple(_parsed(text) for text in self.texts)
 
-    def _check(self, node: ast.AST, text: str) -> None:
+    def _check(self, node: ast.AST, quoted: str, depth: int = 0) -> None:
+        if depth > _DEEPEST:
+            raise ParameterError(f"expression {quoted}: over {_DEEPEST} operations in each other")
         if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+            if abs(node.value) > sys.float_info.max:
+                raise ParameterError(f"expression {quoted}: a number is too large")
             return
         if isinstance(node, ast.Name):
             if node.id in self.names or node.id in _CONSTANTS:
                 return
             raise ParameterError(
-                f"expression {text!r}: unknown name {node.id!r}; expected {', '.join(self.names)} or pi"
+                f"expression {quoted}: unknown name {node.id!r}; expected {', '.join(self.names)} or pi"
             )
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-            return self._check(node.operand, text)
+            return self._check(node.operand, quoted, depth + 1)
         if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
-            self._check(node.left, text)
-            return self._check(node.right, text)
+            self._check(node.left, quoted, depth + 1)
+            return self._check(node.right, quoted, depth + 1)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS:
             if node.keywords or len(node.args) != _ARGUMENTS.get(node.func.id, 1):
-                raise ParameterError(f"expression {text!r}: wrong number of arguments of {node.func.id}")
+                raise ParameterError(f"expression {quoted}: wrong number of arguments of {node.func.id}")
             for argument in node.args:
-                self._check(argument, text)
+                self._check(argument, quoted, depth + 1)
             return None
         raise ParameterError(
-            f"expression {text!r}: expected numbers, parameters, + - * / **, and {', '.join(_FUNCTIONS)}"
+            f"expression {quoted}: expected numbers, parameters, + - * / **, and {', '.join(_FUNCTIONS)}"
         )
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
 
 
 def _parsed(text: str) -> ast.expr:
     try:
         return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ParameterError(f"expression {text!r} cannot be read; check brackets and operators") from None
+        raise ParameterError(
+            f"expression {_quoted(text)} cannot be read; check brackets and operators"
+        ) from None
 
 
 def _evaluated(node: ast.expr, columns: Mapping[str, Any]) -> Any:

@@ -63,6 +63,7 @@ def promotion_gate(
     candidate: Mapping[str, CalibrationResult],
     champion: Mapping[str, CalibrationResult] | None,
     *,
+    lost_tolerance: bool = False,
     slack: float = 0.1,
     significance: float = 0.01,
 ) -> Decision:
@@ -76,6 +77,8 @@ def promotion_gate(
     ----------
     candidate, champion
         Field or quantity to its result, both on the same simulations; None where there is no champion yet.
+    lost_tolerance
+        Whether the champion is within tolerance over the parameter distribution, and the candidate is not.
     slack
         Difference of error levels that is taken for noise, over the champion's or, if larger, the tolerance.
     significance
@@ -93,6 +96,8 @@ def promotion_gate(
     ]
     missing = [name for name in champion or {} if name not in candidate]
     objections += [f"{name}: the champion answers it, the candidate does not" for name in missing]
+    if lost_tolerance:
+        objections.append("the champion is within tolerance, the candidate is not")
     if not candidate:
         objections.append("the candidate answers nothing")
     if objections:

@@ -52,7 +52,7 @@ class CooledBladeModel(ModelKeys):
     """Seconds from cold start to the last saved time."""
     saved_times: Count = 41
     """Number of saved times, the start among them."""
-    steps_per_interval: Count = 3
+    steps_per_interval: Count = 2
     """Time steps from one saved time to the next."""
 
 

@@ -114,6 +114,11 @@ class Study(Section):
         """Of what a trained surrogate depends on besides the simulations and their model."""
         return self._hash_of(without=("share", "design"))
 
+    @property
+    def recipe_hash(self) -> str:
+        """Of what a trained surrogate depends on besides simulations, model and tolerances."""
+        return self._hash_of(without=("share", "design", "tolerance", "fields", "quantities"))
+
     def _hash_of(self, *, without: Iterable[str]) -> str:
         document = self.model_dump(mode="json", include=_NUMBERS_DEPEND_ON)
         document["model"] = self.model.decisive()

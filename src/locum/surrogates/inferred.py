@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 
@@ -30,10 +31,29 @@ from locum.regression import (
 )
 from locum.surrogates.interpolated import warped_in_reach
 from locum.surrogates.prediction import Prediction
+from locum.surrogates.remembered import Remembered
 from locum.surrogates.saved import Saved, packed, write_saved
 from locum.surrogates.surrogate import Description, FieldErrors, FigureKind
 
 _BLOCK_NUMBERS = 1 << 19  # coordinates held at a time beside the answer
+
+
+class _Indicators(NamedTuple):
+    fields: Mapping[str, Array]  # each (q,)
+    quantities: Array  # (q, k)
+
+
+class Doubts(NamedTuple):
+    """How far the answers of a field may be off."""
+
+    relative: Array  # indicator of the field, (q,)
+    apart: Array  # coordinates of the folds less those of the answer, (K, q, n)
+    deviation: Array  # of the correction, (q, n)
+
+    def of(self, functional: Functional) -> Array:
+        """Indicator of a quantity, in its unit, shape (q,)."""
+        squares = np.mean((self.apart @ functional.weights) ** 2, axis=0) + functional.misfit**2
+        return np.asarray(np.sqrt(squares + self.deviation**2 @ functional.weights**2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +79,18 @@ class InferredField:
     correction: CoordinatePredictor | None
     metric: Array
     surprise: Array
+
+    def doubts(self, values: Array, warped: Array) -> Doubts:
+        """Of the answers for parameter values (q, p), and the same warped."""
+        centre, apart, spread = self.model.folded(values)
+        deviation = np.zeros_like(centre)
+        if self.correction is not None:
+            mean, deviation = self.correction.mean_and_deviation(warped)
+            centre = centre + mean
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = np.linalg.norm(deviation, axis=1) / np.linalg.norm(centre, axis=1)
+        relative = np.sqrt(spread**2 + share**2 + self.basis.truncation_error**2)
+        return Doubts(relative, apart, deviation)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,17 +166,7 @@ class InferredSurrogate:
 
     def field_indicator(self, field: str, values: Array) -> Array:
         """Spread of the folds, deviation of the correction and truncation, relative to the norm, (q,)."""
-        part = self.fields[field]
-        result = np.empty(len(values))
-        for rows in self._blocks(values):
-            squares = part.model.spread(values[rows]) ** 2 + part.basis.truncation_error**2
-            if part.correction is not None:
-                _, deviation = part.correction.mean_and_deviation(self._warped(values[rows]))
-                norms = np.linalg.norm(self.coordinates(field, values[rows]), axis=1)
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    squares += (np.linalg.norm(deviation, axis=1) / norms) ** 2
-            result[rows] = np.sqrt(squares)
-        return result
+        return self._indicators(values).fields[field].copy()
 
     def field_errors(self, field: str, values: Array, snapshots: Array) -> FieldErrors:
         """True errors against snapshots (q, ...), relative in the study's norm."""
@@ -164,13 +186,7 @@ class InferredSurrogate:
 
     def quantity_indicators(self, values: Array) -> Array:
         """Deviation of each quantity's regression, or spread and misfit of its functional, shape (q, k)."""
-        result = np.empty((len(values), len(self.description.quantities)))
-        for rows in self._blocks(values):
-            if self.regression is not None:
-                result[rows] = self.regression.deviation(self._warped(values[rows]))
-            for column, functional in self._functionals():
-                result[rows, column] = self._functional_indicator(functional, values[rows])
-        return result
+        return self._indicators(values).quantities.copy()
 
     def distance(self, values: Array) -> Array:
         """Distance (q,) to the nearest training sample, in relative changes of the fields."""
@@ -255,15 +271,26 @@ class InferredSurrogate:
         except (KeyError, TypeError) as error:
             raise StorageError(f"the saved inferred surrogate cannot be read: {error!r}") from error
 
-    def _functional_indicator(self, functional: Functional, values: Array) -> Array:
-        part = self.fields[functional.field]
-        centre = part.model.coordinates(values) @ functional.weights
-        apart = part.model.fold_coordinates(values) @ functional.weights - centre
-        squares = np.mean(apart**2, axis=0) + functional.misfit**2
-        if part.correction is not None:
-            _, deviation = part.correction.mean_and_deviation(self._warped(values))
-            squares += deviation**2 @ functional.weights**2
-        return np.asarray(np.sqrt(squares))
+    @cached_property
+    def _indicators(self) -> Remembered[_Indicators]:
+        return Remembered(self._indicated)
+
+    def _indicated(self, values: Array) -> _Indicators:
+        """All raw indicators, a block at a time: a field and its functionals ask the same folds."""
+        found = _Indicators(
+            {name: np.empty(len(values)) for name in self.fields},
+            np.empty((len(values), len(self.description.quantities))),
+        )
+        for rows in self._blocks(values):
+            warped = self._warped(values[rows])
+            doubts = {name: field.doubts(values[rows], warped) for name, field in self.fields.items()}
+            for name, doubt in doubts.items():
+                found.fields[name][rows] = doubt.relative
+            if self.regression is not None:
+                found.quantities[rows] = self.regression.deviation(warped)
+            for column, functional in self._functionals():
+                found.quantities[rows, column] = doubts[functional.field].of(functional)
+        return found
 
     def _functionals(self) -> Iterator[tuple[int, Functional]]:
         for column, name in enumerate(self.description.quantities):

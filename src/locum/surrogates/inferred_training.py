@@ -221,7 +221,7 @@ def _train_field(data: TrainingData, name: str, options: InferredOptions, to_bea
         found.model,
         correction,
         relative_changes(found.model, space),
-        _surprise(found.errors, found.model.spread(data.values)),
+        _surprise(found.errors, found.model.folded(data.values).spread),
     )
     return _Trained(field, statistics, found.coordinates, predicted)
 

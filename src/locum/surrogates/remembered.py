@@ -4,6 +4,7 @@ ask it the same.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -15,7 +16,7 @@ _Answer = TypeVar("_Answer")
 
 
 class Remembered(Generic[_Answer]):
-    """The last answer of a function, given again to the same values; several threads may ask at once.
+    """The last answer of a function, given again to the same values; each thread has its own last one.
 
     Parameters
     ----------
@@ -25,17 +26,17 @@ class Remembered(Generic[_Answer]):
 
     def __init__(self, function: Callable[[Array], _Answer]) -> None:
         self._function = function
-        self._last: tuple[Array, _Answer] | None = None
+        self._own = threading.local()  # threads share out a large query: none takes another's answer away
 
     def __call__(self, values: Array) -> _Answer:
         """The answer to parameter values (q, p)."""
         if (known := self.known(values)) is not None:
             return known
         answer = self._function(values)
-        self._last = np.array(values), answer
+        self._own.last = np.array(values), answer
         return answer
 
     def known(self, values: Array) -> _Answer | None:
         """The answer to parameter values (q, p), where it is the last one."""
-        last = self._last
+        last: tuple[Array, _Answer] | None = getattr(self._own, "last", None)
         return last[1] if last is not None and np.array_equal(last[0], values) else None
