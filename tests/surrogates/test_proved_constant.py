@@ -13,7 +13,6 @@ from locum.reduction import InnerProduct
 from locum.reduction.affine_system import AffineSystem
 from locum.reduction.stability import MinTheta
 from locum.reduction.stability_saved import stability_from_saved, stability_to_saved
-from locum.reduction.successive_constraints import SuccessiveConstraints
 from locum.surrogates.projection_training import proved_constant
 
 SIZE = 60
@@ -55,13 +54,6 @@ def test_flow_and_a_decay_that_may_vanish_take_nothing_from_the_bound():
     assert not constant(growing, growing).any()
     content, arrays = stability_to_saved(constant)
     assert (stability_from_saved(content, arrays)(growing, growing) == 0).all()
-
-
-def test_where_decay_may_be_growth_constraints_are_needed():
-    constant = proved_constant(SYSTEM, coefficients, space(-0.5))
-    assert isinstance(constant, SuccessiveConstraints)
-    values = space(-0.5).sample(10, np.random.default_rng(1))
-    assert (constant(values, values) <= true_constants(values)).all()
 
 
 def test_a_coefficient_that_is_not_finite_is_told():

@@ -20,7 +20,7 @@ from locum.reduction.definiteness import is_definite
 
 _SMALL = 200  # matrices that are decomposed as a whole
 _RTOL = 1e-4  # of the eigenvalue solver
-_MARGINS = (2e-4, 2e-2, 0.2)  # tried in turn: below what it finds, relative
+_MARGINS = (1e-7, 2e-4, 2e-2, 0.2)  # tried in turn: below what it finds, relative
 
 
 def extreme_eigenvalues(matrix: Any, product: Any) -> tuple[float, float]:

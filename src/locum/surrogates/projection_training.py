@@ -35,7 +35,6 @@ from locum.surrogates.surrogate import Description
 
 _SEMIDEFINITE = 1e-10  # share of the inner product that makes a semidefinite matrix definite
 _SKEW = 1e-12  # share of a matrix below which its symmetric part is rounding
-_CAUTION = 1e-7  # relative: constants from eigenvalue solvers are lowered by their accuracy
 _CANDIDATES = 256  # parameters over which the successive constraint method closes its gap
 
 
@@ -225,7 +224,7 @@ def _min_theta(matrices: Sequence[Any], theta: Array, product: Any) -> MinTheta 
     kept = sorted((q for q in counted if theta[0, q] > 0), key=lambda q: -theta[:, q].min() / theta[0, q])
     best, most = None, 0.0
     while kept and is_definite(reference := sum(theta[0, q] * symmetric[q] for q in kept)):
-        constant = (1.0 - _CAUTION) * coercivity_constant(reference, product)
+        constant = coercivity_constant(reference, product)
         helping = tuple(q for q in counted if q not in kept)
         parts = None if len(kept) == len(matrices) else tuple(sorted(kept))
         found = MinTheta(theta[0], constant, parts, helping)
