@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from locum.exceptions import FitError
 from locum.inference.folds import make_folds, relative_errors, root_mean_square
 from locum.inference.least_squares import Gauge
 from locum.inference.operators import InferredOperators
-from locum.inference.selection import Sampled, evaluated, select, unsafe
+from locum.inference.selection import Sampled, evaluated, parting, select, unsafe
 
 ONES = np.ones(4)
 
@@ -31,6 +33,18 @@ def test_thirty_solves_of_the_thermal_block_are_enough(block, selected):
     errors = relative_errors(predicted, block.true_coordinates)
     assert errors.max() < 1e-2
     assert selected.choice.score / 20 < root_mean_square(errors) < 2 * selected.choice.score
+
+
+def test_one_wild_fold_says_little_and_a_wild_fit_parts_from_all(block, selected):
+    swept, folds = sampled(block, 30), selected.choice.folds
+    basis, tame = folds[0]
+    wild = InferredOperators(tame.matrices, 1e3 * tame.vectors)
+    one = replace(selected, choice=replace(selected.choice, folds=((basis, wild), *folds[1:])))
+    assert parting(one, swept) < 10 * parting(selected, swept)
+    itself = replace(
+        selected, operators=replace(selected.operators, vectors=1e3 * selected.operators.vectors)
+    )
+    assert parting(itself, swept) > 0.9
 
 
 def test_what_some_folds_show_to_be_far_worse_is_not_followed(block, selected):

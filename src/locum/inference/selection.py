@@ -3,8 +3,8 @@
 The residual of the least squares says little of the fields: a model may fit its equations and be nearly
 singular between the samples. So every choice is made by the errors of fields that did not train, and the
 chosen model is swept over the parameter space: one whose matrix comes near to singular where no simulation
-has shown that it does is refused, and the next best is taken. One whose folds part somewhere by many times
-its largest error is passed over for the next best that is tamer, where there is one.
+has shown that it does is refused, and the next best is taken. One from which most folds part somewhere by
+many times its largest error is passed over for the next best that is tamer, where there is one.
 """
 
 from __future__ import annotations
@@ -167,15 +167,18 @@ def select(
 
 
 def parting(found: Selected, sampled: Sampled) -> float:
-    """Largest relative distance in the sweep of the folds' fields to the fit, root mean square over folds."""
+    """Largest relative distance in the sweep of the folds' fields to the fit, the median over the folds.
+
+    Where the fit itself is wild all folds part from it; that one of them is, with fewer simulations, says
+    little of the fit.
+    """
     centre = found.operators.solve(sampled.sweep, sampled.sweep_loads) @ found.basis
-    squares = np.zeros(len(centre))
-    folds = found.choice.folds
-    for basis, operators in folds:
-        apart = operators.solve(sampled.sweep, sampled.sweep_loads) @ basis - centre
-        squares += np.einsum("sr,sr->s", apart, apart)
+    apart = [
+        np.linalg.norm(operators.solve(sampled.sweep, sampled.sweep_loads) @ basis - centre, axis=1)
+        for basis, operators in found.choice.folds
+    ]
     with np.errstate(divide="ignore", invalid="ignore"):
-        largest = float(np.max(np.sqrt(squares / len(folds)) / np.linalg.norm(centre, axis=1)))
+        largest = float(np.max(np.median(apart, axis=0) / np.linalg.norm(centre, axis=1)))
     return largest if np.isfinite(largest) else np.inf
 
 
