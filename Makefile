@@ -3,7 +3,7 @@
 # PYTHON is the interpreter that the environment is made with, VENV the folder where it lies:
 #     make test PYTHON=python3.12 VENV=/tmp/locum
 #
-# Tests run in WORKERS processes; each has a Prefect server of its own.
+# Tests run in WORKERS processes, each with a Prefect server of its own; whoever is done takes work from another.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -44,7 +44,7 @@ demo: $(READY)
 	"$(VENV)/bin/locum" run "$(STUDY)"
 
 test: $(READY)
-	"$(VENV)/bin/python" -m pytest -n $(WORKERS) $(TESTS)
+	"$(VENV)/bin/python" -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
 
 check: $(READY)
 	"$(VENV)/bin/ruff" format --check .
