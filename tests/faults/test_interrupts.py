@@ -13,6 +13,11 @@ from pathlib import Path
 import pytest
 
 
+def hears_interrupts() -> None:
+    """As in a terminal: what a shell starts in the background ignores them, and so do all its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def at_work(wave_study, tmp_path: Path, prefect_server) -> Iterator[subprocess.Popen[str]]:
     """A run in a fresh interpreter and a process group of its own, that has begun to simulate."""
@@ -25,6 +30,7 @@ def at_work(wave_study, tmp_path: Path, prefect_server) -> Iterator[subprocess.P
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=hears_interrupts,
     ) as process:
         deadline = time.monotonic() + 120
         while not log.exists() and process.poll() is None and time.monotonic() < deadline:
