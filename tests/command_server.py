@@ -7,25 +7,49 @@ signal.
 """
 
 import atexit
+import gc
 import json
 import os
 import sys
 import traceback
+from importlib import import_module
 
 from locum.cli import main
 from locum.execution.environment import prepare_environment
 
 prepare_environment()
 
-import gpytorch  # noqa: E402, F401
-import matplotlib.pyplot  # noqa: E402, F401
 from prefect.context import refresh_global_settings_context  # noqa: E402
 
-import locum.execution.cluster  # noqa: E402
-import locum.execution.status  # noqa: E402
-import locum.flows.adapt  # noqa: E402
-import locum.reports.study_report  # noqa: E402
-import locum.reports.terminal  # noqa: E402, F401
+for module in (
+    "anyio._backends._asyncio",
+    "bokeh.application.handlers.document_lifecycle",
+    "dask.array",
+    "distributed.dashboard.scheduler",
+    "distributed.http.scheduler.info",
+    "distributed.http.scheduler.prometheus",
+    "distributed.http.worker.prometheus",
+    "fastapi",
+    "locum.execution.answers",
+    "locum.execution.cluster",
+    "locum.execution.doctor",
+    "locum.execution.prefect_server",
+    "locum.flows.adapt",
+    "locum.highfidelity.python_model",
+    "locum.regression.gaussian_process",
+    "locum.reports.report",
+    "locum.reports.terminal",
+    "matplotlib.backends.backend_svg",
+    "matplotlib.pyplot",
+    "prefect.flow_engine",
+    "prefect.task_engine",
+    "prefect.utilities.visualization",
+    "scipy.fft",
+    "scipy.stats",
+    "sqlalchemy.dialects.sqlite",
+):
+    import_module(module)
+gc.freeze()  # what is here for good need not be looked through in every process again
 
 
 def become(request: dict) -> None:
