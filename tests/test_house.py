@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[1]
 
 # A module imports from its own floor and from those below it.
@@ -81,7 +79,6 @@ def modules() -> dict[str, Path]:
 
 
 MODULES = modules()
-every_module = pytest.mark.parametrize("module", MODULES)
 
 
 @cache
@@ -106,84 +103,96 @@ def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     return (node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
-@every_module
-def test_imports_go_down_only(module: str) -> None:
-    assert room(module) in FLOOR, f"{module}: add its room to FLOORS, where the design puts it"
+def test_imports_go_down_only() -> None:
+    homeless = {room(module) for module in MODULES} - set(FLOOR)
+    assert not homeless, "add the room to FLOORS, where the design puts it"
     upwards = [
-        f"{MODULES[module]}:{line}: imports {name}"
-        for line, name in imports(MODULES[module])
+        f"{path}:{line}: imports {name}"
+        for module, path in MODULES.items()
+        for line, name in imports(path)
         if name.startswith("locum.") and FLOOR.get(room(name), 99) < FLOOR[room(module)]
     ]
     assert not upwards
 
 
-@pytest.mark.parametrize(
-    "module", [name for name in MODULES if any(room(name) in floor for floor in MATHEMATICS)]
-)
-def test_mathematics_knows_nothing_of_screen_and_cluster(module: str) -> None:
+def test_mathematics_knows_nothing_of_screen_and_cluster() -> None:
     known = [
-        f"{MODULES[module]}:{line}: imports {name}"
-        for line, name in imports(MODULES[module])
+        f"{path}:{line}: imports {name}"
+        for module, path in MODULES.items()
+        if any(room(module) in floor for floor in MATHEMATICS)
+        for line, name in imports(path)
         if any(name == banned or name.startswith(f"{banned}.") for banned in SCREEN_AND_CLUSTER)
     ]
     assert not known
 
 
-@every_module
-def test_nothing_read_can_run_code(module: str) -> None:
-    """No pickle, no evaluation of text, no YAML loader but the safe one."""
-    path = MODULES[module]
-    found = [
-        f"{line}: imports {name}" for line, name in imports(path) if name.split(".")[0] in UNSAFE_IMPORTS
-    ]
+def unsafe(module: str, path: Path) -> Iterator[str]:
+    """Where a module could run what it reads."""
+    for line, name in imports(path):
+        if name.split(".")[0] in UNSAFE_IMPORTS:
+            yield f"{path}:{line}: imports {name}"
     for node in ast.walk(tree(path)):
         if not isinstance(node, ast.Call):
             continue
-        called, arguments = ast.unparse(node.func), ast.unparse(node)
-        unsafe_yaml = called == "yaml.load" and "Safe" not in arguments
+        called = ast.unparse(node.func)
+        unsafe_yaml = called == "yaml.load" and "Safe" not in ast.unparse(node)
         if unsafe_yaml or (called in UNSAFE_CALLS and module != RUNS_MODELS):
-            found.append(f"{node.lineno}: calls {called}")
+            yield f"{path}:{node.lineno}: calls {called}"
         if any(word.arg == "allow_pickle" and ast.unparse(word.value) != "False" for word in node.keywords):
-            found.append(f"{node.lineno}: allows pickle")
-    assert not found, path
+            yield f"{path}:{node.lineno}: allows pickle"
 
 
-@every_module
-def test_a_module_and_its_functions_can_be_read_at_a_sitting(module: str) -> None:
+def test_nothing_read_can_run_code() -> None:
+    """No pickle, no evaluation of text, no YAML loader but the safe one."""
+    assert not [place for module, path in MODULES.items() for place in unsafe(module, path)]
+
+
+def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of a function without its docstring."""
+    first = function.body[0]
+    docstring = first.end_lineno - first.lineno + 1 if ast.get_docstring(function, clean=False) else 0
+    return function.end_lineno - function.lineno + 1 - docstring
+
+
+def test_a_module_and_its_functions_can_be_read_at_a_sitting() -> None:
     """At most 400 lines a file, and 60 a function without its docstring."""
-    path = MODULES[module]
-    lines = path.read_text(encoding="utf-8").count("\n")
-    assert lines <= 400, path
-    too_long = []
-    for function in functions(path):
-        first = function.body[0]
-        docstring = first.end_lineno - first.lineno + 1 if ast.get_docstring(function, clean=False) else 0
-        if function.end_lineno - function.lineno + 1 - docstring > 60:
-            too_long.append(f"{path}:{function.lineno}: {function.name}")
+    paths = MODULES.values()
+    assert not [path for path in paths if path.read_text(encoding="utf-8").count("\n") > 400]
+    too_long = [
+        f"{path}:{function.lineno}: {function.name}"
+        for path in paths
+        for function in functions(path)
+        if length(function) > 60
+    ]
     assert not too_long
 
 
-@every_module
-def test_everything_public_says_what_it_is(module: str) -> None:
-    path = MODULES[module]
-    if not path.read_text(encoding="utf-8").strip():
-        return
-    assert ast.get_docstring(tree(path)), f"{path}: the first lines say what idea the module holds"
-    silent = [
-        f"{path}:{node.lineno}: {node.name}"
-        for scope in (tree(path), *(node for node in tree(path).body if isinstance(node, ast.ClassDef)))
-        for node in scope.body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-        and not node.name.startswith("_")
-        and not ast.get_docstring(node)
+def silent(path: Path) -> Iterator[str]:
+    """What is public in a file and does not say what it is."""
+    if not ast.get_docstring(tree(path)):
+        yield f"{path}: the first lines say what idea the module holds"
+    for scope in (tree(path), *(node for node in tree(path).body if isinstance(node, ast.ClassDef))):
+        for node in scope.body:
+            if (
+                isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+                and not node.name.startswith("_")
+                and not ast.get_docstring(node)
+            ):
+                yield f"{path}:{node.lineno}: {node.name}"
+
+
+def test_everything_public_says_what_it_is() -> None:
+    written = [path for path in MODULES.values() if path.read_text(encoding="utf-8").strip()]
+    assert not [place for path in written for place in silent(path)]
+
+
+def test_modules_have_what_they_export() -> None:
+    missing = [
+        f"{module.__name__}: {name}"
+        for module in map(importlib.import_module, MODULES)
+        for name in getattr(module, "__all__", ())
+        if not hasattr(module, name)
     ]
-    assert not silent
-
-
-@every_module
-def test_a_module_has_what_it_exports(module: str) -> None:
-    imported = importlib.import_module(module)
-    missing = [name for name in getattr(imported, "__all__", ()) if not hasattr(imported, name)]
     assert not missing
 
 
