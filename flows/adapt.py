@@ -20,7 +20,7 @@ from locum.execution.environment import import_in_background
 from locum.execution.pipeline import Pipeline
 from locum.execution.promotion import restated_champion
 from locum.execution.sampling import calibration_to_run, is_enough, retry_failures, training_to_run
-from locum.execution.status import opening_remark, simulation_counts, summary_document
+from locum.execution.status import opening_remark, summary_document
 from locum.execution.training import Fitted
 from locum.execution.workspace import Workspace, open_workspace
 from locum.flows.check import check_candidate
@@ -61,7 +61,6 @@ def adapt(
         What was done, the decision that ended it, the study's status, and the path of the report.
     """
     with open_workspace(study, overrides or (), quiet=quiet) as work, asked_for(work) as asked:
-        before = simulation_counts(work)
         if retry_failed:
             retry_failures(work)
         work.progress.say(opening_remark(work))
@@ -89,7 +88,7 @@ def adapt(
             pipeline.advance()
         report = up_to_date_report(work, found)
         publish_report(work, report)
-        summary = summary_document(work, exhausted() if decision.goes_on else decision, report, before)
+        summary = summary_document(work, exhausted() if decision.goes_on else decision, report)
         publish_verdict(work, summary["status"], decision.advice)
         return summary
 

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -95,30 +95,41 @@ def _workspace(
         yield work
 
 
-def _prepare_flow(study: Path, overrides: list[str] | None, quiet: bool, flow: str) -> Any:
+@contextmanager
+def _flow(name: str, study: Path, overrides: list[str] | None, quiet: bool) -> Iterator[Any]:
     """Refuse what is wrong with a study at once, then import a flow while all that it needs starts."""
     from importlib import import_module
 
-    from locum.execution.environment import prepare_environment
-    from locum.execution.workspace import start_ahead, validated
+    from locum.execution.environment import available_cores, available_memory, prepare_environment
+    from locum.study import load_study
 
     prepare_environment()
-    checked, model = validated(study, overrides or ())
-    if not quiet and "PREFECT_API_URL" not in os.environ:
-        print(
-            "starting Prefect's embedded server (some seconds; PREFECT_API_URL would name another)",
-            file=sys.stderr,
-        )
-    from locum.execution.prefect_server import reach_server
+    with ExitStack() as ahead:
+        if name == "adapt" and not (given := load_study(study, overrides or ())).folder.exists():
+            from locum.execution.simulation_process import warm_processes
 
-    server = reach_server()
-    if not server.embedded:
+            workers = given.workers(available_cores(), available_memory())
+            ahead.enter_context(warm_processes(workers))  # there is something to simulate for sure
+        from locum.execution.workspace import validated
+
+        validated(study, overrides or ())
+        if not quiet and "PREFECT_API_URL" not in os.environ:
+            print(
+                "starting Prefect's embedded server (some seconds; PREFECT_API_URL would name another)",
+                file=sys.stderr,
+            )
+        from locum.execution.prefect_server import reach_server
+
+        server = reach_server()
+        if not server.embedded:
+            server.wait()
+        if name == "adapt":
+            from locum.execution.sampling import head_start
+
+            ahead.enter_context(head_start(study, overrides or (), quiet=quiet))
+        flow = getattr(import_module(f"locum.flows.{name}"), name)
         server.wait()
-    if flow == "adapt" and not checked.folder.exists():  # there is something to simulate for sure
-        start_ahead(checked, model)
-    imported = getattr(import_module(f"locum.flows.{flow}"), flow)
-    server.wait()
-    return imported
+        yield flow
 
 
 @app.command()
@@ -135,8 +146,8 @@ def run(
     Simulate, reduce, train, calibrate, sweep the error figure, simulate where it is largest, again. Stop it
     whenever you like, even with kill -9: run again and it goes on from the last finished sample.
     """
-    adapt = _prepare_flow(study, overrides, quiet, "adapt")
-    summary = adapt(study=str(study), overrides=overrides or [], retry_failed=retry_failed, quiet=quiet)
+    with _flow("adapt", study, overrides, quiet) as adapt:
+        summary = adapt(study=str(study), overrides=overrides or [], retry_failed=retry_failed, quiet=quiet)
     _emit(summary, as_json, "print_summary")
     if exit_code and summary["status"]["verdict"] != "within tolerance":
         raise typer.Exit(1)
@@ -171,8 +182,8 @@ def check(
 
     Twenty thousand fresh draws from the parameter distribution; nothing is simulated.
     """
-    check_flow = _prepare_flow(study, overrides, quiet, "check")
-    document = check_flow(study=str(study), overrides=overrides or [], quiet=quiet)
+    with _flow("check", study, overrides, quiet) as check_flow:
+        document = check_flow(study=str(study), overrides=overrides or [], quiet=quiet)
     _emit(document, as_json, "print_check")
     if exit_code and document["verdict"] != "within tolerance":
         raise typer.Exit(1)
