@@ -102,27 +102,70 @@ def curved() -> ModuleType:
     return module
 
 
+def in_fresh_interpreter(*arguments: object, folder: Path | None = None, **environment: str) -> Finished:
+    """Run a module as a program, with no Prefect server unless one is named."""
+    command = [sys.executable, "-m", *map(str, arguments)]
+    inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=inherited | environment,
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_LIMIT,
+    )
+
+
 @pytest.fixture(scope="session")
-def prefect_server() -> Iterator[str]:
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Path, Finished]]:
+    """Fill a folder by a program once, whatever the number of workers that test; and what it said."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+
+    def made(name: str, fill: Callable[[Path], Finished]) -> tuple[Path, Finished]:
+        folder, said = shared / name, shared / f"{name}.json"
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not said.exists():
+                folder.mkdir()
+                done = fill(folder)
+                said.write_text(json.dumps([done.args, done.returncode, done.stdout, done.stderr]))
+        return folder, subprocess.CompletedProcess(*json.loads(said.read_text()))
+
+    return made
+
+
+def migrate(folder: Path) -> Finished:
+    """Make an empty database of Prefect: its migrations take longer than all else at its start."""
+    url = f"sqlite+aiosqlite:///{folder / 'prefect-test.db'}"
+    upgrade = ("prefect", "server", "database", "upgrade", "-y")
+    return in_fresh_interpreter(*upgrade, PREFECT_SERVER_DATABASE_CONNECTION_URL=url)
+
+
+@pytest.fixture(scope="session")
+def prefect_server(made_once: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One Prefect server with an empty database for all tests that run flows; its address."""
     from prefect.settings import PREFECT_API_URL
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=180):
-        yield str(PREFECT_API_URL.value())
+    folder = tmp_path_factory.mktemp("prefect")
+    shutil.copytree(made_once("migrated", migrate)[0], folder, dirs_exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("prefect.testing.utilities.mkdtemp", lambda: str(folder))  # for prefect-test.db
+        with prefect_test_harness(server_startup_timeout=180):
+            yield str(PREFECT_API_URL.value())
 
 
 @pytest.fixture(scope="session")
 def deployed(prefect_server: str) -> str:
     """Deploy what prefect.yaml describes, as people do; the server's address."""
-    environment = os.environ | {"PREFECT_API_URL": prefect_server}
     for arguments in (
         ("work-pool", "create", "local", "--type", "process"),
         ("--no-prompt", "deploy", "--all"),
     ):
-        command = [sys.executable, "-m", "prefect", *arguments]
-        answer = subprocess.run(
-            command, cwd=HERE.parent, env=environment, capture_output=True, text=True, timeout=COMMAND_LIMIT
+        answer = in_fresh_interpreter(
+            "prefect", *arguments, folder=HERE.parent, PREFECT_API_URL=prefect_server
         )
         assert answer.returncode == 0, answer.stdout + answer.stderr
     return prefect_server
@@ -246,26 +289,23 @@ def program_study(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Finished]:
-    """Folder of the smallest study, run in a fresh interpreter and with no server; and what the run said.
+def first_run(made_once: Callable[..., tuple[Path, Finished]]) -> tuple[Path, Finished]:
+    """Folder of the smallest study, run in a fresh interpreter and with no server; and what the run said."""
+    return made_once("first_run", lambda folder: in_fresh_interpreter("locum.cli", "run", write_wave(folder)))
 
-    It is run once, whatever the number of workers that test.
-    """
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    folder, said = shared / "first_run", shared / "first_run.json"
-    with (shared / "first_run.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not said.exists():
-            folder.mkdir()
-            command = [sys.executable, "-m", "locum.cli", "run", str(write_wave(folder))]
-            environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=COMMAND_LIMIT, env=environment
-            )
-            said.write_text(json.dumps([command, done.returncode, done.stdout, done.stderr]))
-    return folder, subprocess.CompletedProcess(*json.loads(said.read_text()))
+
+@pytest.fixture(scope="session")
+def fin_run(made_once: Callable[..., tuple[Path, Finished]], prefect_server: str) -> tuple[Path, Finished]:
+    """Folder in which ``configs/fin.yaml`` was run as it is shipped, and what the run said."""
+
+    def run(folder: Path) -> Finished:
+        for path in CONFIGS.glob("fin.*"):
+            (folder / "configs").mkdir(exist_ok=True)
+            shutil.copy(path, folder / "configs")
+        command = ("locum.cli", "run", "configs/fin.yaml", "--quiet", "--json")
+        return in_fresh_interpreter(*command, folder=folder, PREFECT_API_URL=prefect_server)
+
+    return made_once("fin_run", run)
 
 
 @pytest.fixture

@@ -2,8 +2,9 @@
 
 Conventions, so that nothing has to be marked as untested:
 
-- ```` ```sh ```` blocks run in bash, in a copy of the repository. Lines that make the copy or the environment
-  (``git clone``, ``cd locum``, ``apt``) are left out; of ``make`` lines the target must exist.
+- ```` ```sh ```` blocks run in bash, in a copy of the repository, on the Prefect server of all tests. Lines
+  that make the copy or the environment (``git clone``, ``cd locum``, ``apt``) are left out; of ``make`` lines
+  the target must exist.
 - A block whose first line is a comment with a file name (``# fin.py``, ``# fin.yaml``) is that file.
 - Any other ```` ```python ```` block runs as a program.
 """
@@ -61,8 +62,9 @@ def commands(block: Block) -> str:
     return "\n".join(kept)
 
 
-def run(command: list[str], folder: Path, where: str) -> None:
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+def run(command: list[str], folder: Path, server: str, where: str) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "PREFECT_API_URL": server}
     done = subprocess.run(
         command,
         cwd=folder,
@@ -76,11 +78,15 @@ def run(command: list[str], folder: Path, where: str) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_everything_a_document_tells_to_run_runs(document: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "locum"
+def test_everything_a_document_tells_to_run_runs(
+    document: Path, tmp_path: Path, prefect_server: str, request: pytest.FixtureRequest
+) -> None:
+    copy, text = tmp_path / "locum", document.read_text(encoding="utf-8")
     shutil.copytree(ROOT, copy, ignore=NOT_COPIED)
     (copy / ".venv").symlink_to(sys.prefix)
-    for block in blocks(document.read_text(encoding="utf-8")):
+    if "locum run configs/fin.yaml" in text:  # goes on from where the same command has come
+        shutil.copytree(request.getfixturevalue("fin_run")[0], copy, dirs_exist_ok=True)
+    for block in blocks(text):
         where = f"{document.name}:{block.line}"
         named = FILE_NAME.match(block.text.partition("\n")[0])
         if named:
@@ -88,9 +94,9 @@ def test_everything_a_document_tells_to_run_runs(document: Path, tmp_path: Path)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text, encoding="utf-8")
         elif block.language == "sh":
-            run(["bash", "-euo", "pipefail", "-c", commands(block)], copy, where)
+            run(["bash", "-euo", "pipefail", "-c", commands(block)], copy, prefect_server, where)
         elif block.language == "python":
-            run([sys.executable, "-c", block.text], copy, where)
+            run([sys.executable, "-c", block.text], copy, prefect_server, where)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
