@@ -33,6 +33,7 @@ NEEDED_LATER = (
     "locum.regression.hyperparameters",
     "locum.reports.report",
     "locum.reports.terminal",
+    "matplotlib.backends.backend_svg",
     "matplotlib.tri",
     "dask.array",  # by xarray, for its first variable
 )

@@ -100,36 +100,44 @@ def _flow(name: str, study: Path, overrides: list[str] | None, quiet: bool) -> I
     """Refuse what is wrong with a study at once, then import a flow while all that it needs starts."""
     from importlib import import_module
 
-    from locum.execution.environment import available_cores, available_memory, prepare_environment
-    from locum.study import load_study
+    from locum.execution.environment import importing, prepare_environment
 
     prepare_environment()
     with ExitStack() as ahead:
-        if name == "adapt" and not (given := load_study(study, overrides or ())).folder.exists():
-            from locum.execution.simulation_process import warm_processes
+        with importing():
+            if name == "adapt":
+                _warm_up(study, overrides, ahead)
+            from locum.execution.workspace import validated
 
-            workers = given.workers(available_cores(), available_memory())
-            ahead.enter_context(warm_processes(workers))  # there is something to simulate for sure
-        from locum.execution.workspace import validated
+            validated(study, overrides or ())
+            if not quiet and "PREFECT_API_URL" not in os.environ:
+                print(
+                    "starting Prefect's embedded server (some seconds; PREFECT_API_URL would name another)",
+                    file=sys.stderr,
+                )
+            from locum.execution.prefect_server import reach_server
 
-        validated(study, overrides or ())
-        if not quiet and "PREFECT_API_URL" not in os.environ:
-            print(
-                "starting Prefect's embedded server (some seconds; PREFECT_API_URL would name another)",
-                file=sys.stderr,
-            )
-        from locum.execution.prefect_server import reach_server
+            server = reach_server()
+            if not server.embedded:
+                server.wait()
+            if name == "adapt":
+                from locum.execution.sampling import head_start
 
-        server = reach_server()
-        if not server.embedded:
-            server.wait()
-        if name == "adapt":
-            from locum.execution.sampling import head_start
-
-            ahead.enter_context(head_start(study, overrides or (), quiet=quiet))
-        flow = getattr(import_module(f"locum.flows.{name}"), name)
+                ahead.enter_context(head_start(study, overrides or (), quiet=quiet))
+            flow = getattr(import_module(f"locum.flows.{name}"), name)
         server.wait()
         yield flow
+
+
+def _warm_up(study: Path, overrides: list[str] | None, ahead: ExitStack) -> None:
+    """Start the simulation processes of a new study, where there is something to simulate for sure."""
+    from locum.execution.environment import available_cores, available_memory
+    from locum.execution.simulation_process import warm_processes
+    from locum.study import load_study
+
+    given = load_study(study, overrides or ())
+    if not given.folder.exists():
+        ahead.enter_context(warm_processes(given.workers(available_cores(), available_memory())))
 
 
 @app.command()

@@ -28,7 +28,7 @@ from queue import SimpleQueue
 from typing import IO, Any
 
 from locum.exceptions import LocumError, ModelError, SimulationError
-from locum.execution.environment import single_threaded
+from locum.execution.environment import importing, single_threaded
 
 STARTUP_LIMIT = 300.0
 
@@ -200,8 +200,9 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     """
     lines: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_listen, args=(requests, lines), daemon=True).start()
-    import_module("dask.array")  # by xarray, for its first variable, which is no part of a simulation
-    import_module("locum.execution.simulate")
+    with importing():
+        import_module("dask.array")  # by xarray, for its first variable, which is no part of a simulation
+        import_module("locum.execution.simulate")
     given = json.loads(lines.get())
     log = os.open(given["log"], os.O_WRONLY | os.O_APPEND)
     for stream in (1, 2):
