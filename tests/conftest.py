@@ -39,6 +39,7 @@ WAVE = {
         "surrogate": "interpolated",  # which takes some rounds
         "design": {"initial": 8, "batch": 4},
         "calibration": {"simulations": 6},
+        "regression": {"kernel": "rbf"},  # which is what it would choose
     },
     "execution": {"workers": 1},
     "storage": {"folder": "study"},
@@ -82,9 +83,41 @@ settings.register_profile("ci", parent=settings.get_profile("locum"), derandomiz
 settings.load_profile("ci" if os.environ.get("CI") else "locum")
 
 
+# What takes longest, in turn for one worker and another: those that share a dashboard go to the same one, and
+# while one migrates Prefect's database the other begins with what needs none.
+LONGEST = (
+    "test_readme.py",
+    "acceptance/test_loop.py",
+    "browser/test_newcomer.py",
+    "faults/test_killed_runs.py",
+    "browser/test_explore.py",
+    "execution/test_projecting.py",
+    "browser/test_study_page.py",
+    "faults/test_misbehaving_models.py",
+    "execution/test_nonlinear_study.py",
+    "execution/test_separated_study.py",
+    "execution/test_inferring.py",
+    "faults/test_misbehaving_programs.py",
+    "faults/test_study_folders.py",
+    "execution/test_asked.py",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Documents first: each takes minutes, and at the end one worker would wait for the other."""
-    items.sort(key=lambda item: item.path.name != "test_readme.py")
+    """Let every worker begin its share with long files: at the end one would wait for the other."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    share = len(items) // workers
+    long: dict[str, list[pytest.Item]] = {name: [] for name in LONGEST}
+    short: list[pytest.Item] = []
+    for item in items:
+        long.get(item.path.relative_to(HERE).as_posix(), short).append(item)
+    items.clear()
+    for worker in range(workers):
+        items += itertools.chain(*list(long.values())[worker::workers])
+        fill = max(0, share * (worker + 1) - len(items))
+        items += short[:fill]
+        del short[:fill]
+    items += short
 
 
 def pytest_unconfigure() -> None:
