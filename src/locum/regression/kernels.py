@@ -62,6 +62,8 @@ KERNELS: Mapping[str, Callable[[Array], Array]] = {
 }
 """From the smoothest to the roughest: squared scaled distances, any shape, to correlations."""
 
+ROUGHEST = tuple(KERNELS)[-1]
+
 
 def kernel_slope(name: str, squared_distance: Array) -> Array:
     """Derivative of a kernel with respect to the squared scaled distance, any shape."""
