@@ -197,14 +197,14 @@ class Products(NamedTuple):
 
 
 class _AllProducts:
-    """Those of K evolutions at once, padded to as many parameter values each: one matrix product a term."""
+    """Those of K evolutions, padded to as many parameter values each so that a term is one matrix product."""
 
     def __init__(self, products: Sequence[Products]) -> None:
         counts = [len(each.coefficients) for each in products]
         self._filled = np.arange(max(counts)) < np.array(counts)[:, None]  # (K, m)
         self._slopes = np.stack([each.slopes for each in products], axis=1)  # (S, K, n, n n)
         self._coefficients = np.concatenate([each.coefficients for each in products]).T
-        self.any = bool(self._slopes.any())
+        self.present = bool(self._slopes.any())
 
     def derivative(self, state: Array) -> Array:
         """Of the quadratic terms H (c x c) at coordinates (q, n) of all, shape (q, n, n)."""
@@ -263,13 +263,13 @@ class _Stepper:
         known = before + step * ((1.0 - g) * (self._rate(before) + load_before) + g * load_after)
         if not g:
             return known
-        if not self._products.any:
+        if not self._products.present:
             return np.asarray(np.einsum("mab,mb->ma", self._linear_inverse(step), known))
         return self._newton(before, known, step * g)
 
     def _rate(self, state: Array) -> Array:
         rate = np.einsum("mab,mb->ma", self._matrices, state)
-        if self._products.any:
+        if self._products.present:
             rate += 0.5 * np.einsum("mab,mb->ma", self._products.derivative(state), state)
         return np.asarray(rate)
 

@@ -94,7 +94,7 @@ def gpytorch_correlation(name: str, squared_distance: Array) -> Array:
 
 @cache
 def _gpytorch_kernel(name: str) -> gpytorch.kernels.Kernel:
-    """Of one input in float64, with a lengthscale of exactly one."""
+    """Of one input in float64. Its lengthscale is one: the exponential of a parameter that starts at zero."""
     import gpytorch
     import torch
 
@@ -107,4 +107,4 @@ def _gpytorch_kernel(name: str) -> gpytorch.kernels.Kernel:
         kernel.initialize(alpha=SHAPE_OF_RATIONAL_QUADRATIC)
     else:
         kernel = gpytorch.kernels.MaternKernel({"matern-5/2": 2.5, "matern-3/2": 1.5}[name], **options)
-    return kernel.double()  # of a logarithm that is zero where nothing else was said
+    return kernel.double()

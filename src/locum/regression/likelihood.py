@@ -27,6 +27,8 @@ _IMPOSSIBLE = 1e25
 class ProfiledLikelihood:
     """Minus the restricted log-likelihood per column, with its gradient.
 
+    It holds the squared differences of all pairs of rows: p n^2 / 2 numbers.
+
     Parameters
     ----------
     x
@@ -40,7 +42,7 @@ class ProfiledLikelihood:
     def __init__(self, x: Array, y: Array, kernel: str, degree: int) -> None:
         features = trend_features(x, degree)
         self._columns = _standardised(y, features)
-        self._told = np.asfortranarray(np.hstack([features, self._columns]))
+        self._known = np.asfortranarray(np.hstack([features, self._columns]))
         self._kernel, self._size = kernel, features.shape
         first, second = np.triu_indices(len(x), 1)
         self._pairs = first * len(x) + second  # where in a matrix
@@ -80,8 +82,8 @@ class ProfiledLikelihood:
             return None
         determinant = np.log(np.diag(cholesky)).sum()
         inverse = lapack.dpotri(cholesky, lower=1, overwrite_c=1)[0]
-        solved = blas.dsymm(1.0, inverse, self._told, lower=1)
-        root, failed = lapack.dpotrf(self._told[:, :f].T @ solved[:, :f], lower=1)
+        solved = blas.dsymm(1.0, inverse, self._known, lower=1)
+        root, failed = lapack.dpotrf(self._known[:, :f].T @ solved[:, :f], lower=1)
         if failed:
             return None
         trend = lapack.dtrtrs(root, solved[:, :f].T, lower=1)[0]  # P = C^-1 - trend^T trend
