@@ -20,19 +20,20 @@ from locum.execution.environment import import_in_background
 from locum.execution.pipeline import Pipeline
 from locum.execution.promotion import restated_champion
 from locum.execution.sampling import calibration_to_run, is_enough, retry_failures, training_to_run
-from locum.execution.status import opening_remark, simulation_counts, summary_document
+from locum.execution.status import opening_remark, summary_document
 from locum.execution.training import Fitted
 from locum.execution.workspace import Workspace, open_workspace
 from locum.flows.check import check_candidate
 from locum.flows.simulate import simulate_batch
 from locum.flows.train import fit_surrogate, promote_candidate, train_candidate
-from locum.reports.study_report import up_to_date_report
+from locum.reports.study_report import expect_report, up_to_date_report
 from locum.snapshots import SampleRecord
 
 NEEDED_LATER = (
     "locum.regression.hyperparameters",
     "locum.reports.report",
     "locum.reports.terminal",
+    "matplotlib.backends.backend_svg",
     "matplotlib.tri",
     "dask.array",  # by xarray, for its first variable
 )
@@ -61,7 +62,6 @@ def adapt(
         What was done, the decision that ended it, the study's status, and the path of the report.
     """
     with open_workspace(study, overrides or (), quiet=quiet) as work, asked_for(work) as asked:
-        before = simulation_counts(work)
         if retry_failed:
             retry_failures(work)
         work.progress.say(opening_remark(work))
@@ -79,6 +79,8 @@ def adapt(
                 chosen = choose_next(work, candidate, found, decision, asked, pipeline.held_back)
                 batch = start_batch(work, pipeline.append(chosen))
                 if batch is None:
+                    if any(not earlier.state.is_final() for earlier in running):
+                        expect_report(work)
                     break
                 running.append(batch)
             if not pipeline.held_back:
@@ -89,7 +91,7 @@ def adapt(
             pipeline.advance()
         report = up_to_date_report(work, found)
         publish_report(work, report)
-        summary = summary_document(work, exhausted() if decision.goes_on else decision, report, before)
+        summary = summary_document(work, exhausted() if decision.goes_on else decision, report)
         publish_verdict(work, summary["status"], decision.advice)
         return summary
 

@@ -19,6 +19,7 @@ import typer
 from locum import __version__
 from locum.dashboard.commands import dashboard
 from locum.exceptions import LocumError, ParameterError
+from locum.execution.starting import started_flow
 from locum.service.commands import keys, serve
 
 app = typer.Typer(
@@ -95,32 +96,6 @@ def _workspace(
         yield work
 
 
-def _prepare_flow(study: Path, overrides: list[str] | None, quiet: bool, flow: str) -> Any:
-    """Refuse what is wrong with a study at once, then import a flow while all that it needs starts."""
-    from importlib import import_module
-
-    from locum.execution.environment import prepare_environment
-    from locum.execution.workspace import start_ahead, validated
-
-    prepare_environment()
-    checked, model = validated(study, overrides or ())
-    if not quiet and "PREFECT_API_URL" not in os.environ:
-        print(
-            "starting Prefect's embedded server (some seconds; PREFECT_API_URL would name another)",
-            file=sys.stderr,
-        )
-    from locum.execution.prefect_server import reach_server
-
-    server = reach_server()
-    if not server.embedded:
-        server.wait()
-    if flow == "adapt" and not checked.folder.exists():  # there is something to simulate for sure
-        start_ahead(checked, model)
-    imported = getattr(import_module(f"locum.flows.{flow}"), flow)
-    server.wait()
-    return imported
-
-
 @app.command()
 def run(
     study: StudyPath,
@@ -135,8 +110,8 @@ def run(
     Simulate, reduce, train, calibrate, sweep the error figure, simulate where it is largest, again. Stop it
     whenever you like, even with kill -9: run again and it goes on from the last finished sample.
     """
-    adapt = _prepare_flow(study, overrides, quiet, "adapt")
-    summary = adapt(study=str(study), overrides=overrides or [], retry_failed=retry_failed, quiet=quiet)
+    with started_flow("adapt", study, overrides or (), quiet) as adapt:
+        summary = adapt(study=str(study), overrides=overrides or [], retry_failed=retry_failed, quiet=quiet)
     _emit(summary, as_json, "print_summary")
     if exit_code and summary["status"]["verdict"] != "within tolerance":
         raise typer.Exit(1)
@@ -171,8 +146,8 @@ def check(
 
     Twenty thousand fresh draws from the parameter distribution; nothing is simulated.
     """
-    check_flow = _prepare_flow(study, overrides, quiet, "check")
-    document = check_flow(study=str(study), overrides=overrides or [], quiet=quiet)
+    with started_flow("check", study, overrides or (), quiet) as check_flow:
+        document = check_flow(study=str(study), overrides=overrides or [], quiet=quiet)
     _emit(document, as_json, "print_check")
     if exit_code and document["verdict"] != "within tolerance":
         raise typer.Exit(1)

@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 
 from locum.exceptions import ModelError, SimulationError
-from locum.execution.simulation_process import SimulationProcess
-from locum.execution.workspace import open_workspace, processes_of, start_ahead, validated
+from locum.execution import simulation_process
+from locum.execution.head_start import head_start
+from locum.execution.sampling import calibration_to_run, simulate
+from locum.execution.simulation_process import SimulationProcess, warm_processes
+from locum.execution.workspace import open_workspace, processes_of, validated
 from locum.snapshots import Cost, SampleRecord
 from locum.snapshots.durable import byte_lock
 from locum.snapshots.housekeeping import SIMULATING_LOCK
@@ -99,18 +102,43 @@ def test_two_that_come_upon_one_sample_run_it_once(started, wave_study, monkeypa
     assert len((tmp_path / "runs.txt").read_text().splitlines()) == 2  # the second one, and ours
 
 
-def test_processes_that_start_ahead_build_the_model_and_are_those_that_a_run_takes(
+def test_warm_processes_wait_for_a_study_and_are_those_that_it_takes(
     wave_study: Callable[..., Path],
 ) -> None:
     path = wave_study()
     study, model = validated(path)
-    start_ahead(study, model)  # there is no store yet, in which it would keep what it simulates
-    with processes_of(study, model).open() as ahead:
-        [began, *_] = [process._process for process in ahead]
+    with warm_processes(2):
+        warm = list(simulation_process._WARM)
         with open_workspace(path, quiet=True) as work:
             [sample, *_] = work.plan(work.space.sample(1, work.generator("test")), "design")
-        assert ahead[0].run(sample.to_dict())["outcome"] == "done"
-        assert ahead[0]._process is began
-    assert all(process._process is None for process in ahead)
-    with processes_of(study, model).open() as new:
-        assert not set(map(id, new)) & set(map(id, ahead))
+        with processes_of(study, model, 3).open() as processes:
+            assert processes[0].run(sample.to_dict())["outcome"] == "done"
+            assert [process._process in warm for process in processes] == [True, True, False]
+    assert all(process.poll() is not None for process in warm)
+    with warm_processes(1):
+        [unused] = simulation_process._WARM
+    assert unused.poll() is not None
+
+
+def test_a_study_that_is_opened_ahead_simulates_before_its_flow_begins(
+    wave_study: Callable[..., Path], monkeypatch, tmp_path: Path
+) -> None:
+    log = tmp_path / "runs.txt"
+    monkeypatch.setenv("WAVE_LOG", str(log))
+    path = wave_study()
+    with head_start(path, quiet=True):
+        deadline = time.monotonic() + 60
+        while not (log.exists() and log.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        with open_workspace(path, quiet=True) as work:
+            assert work.before["done"] == 0
+            records = calibration_to_run(work)
+            assert [record.purpose for record in records] == ["calibration"] * 6
+            simulate(work, records)
+            assert [record.outcome for record in work.samples()] == ["done"] * 6
+            assert (work.progress.done, work.progress.planned) == (6, 0)
+            assert calibration_to_run(work) == []
+    assert len(log.read_text().splitlines()) == 6
+    with head_start(path, quiet=True), open_workspace(path, quiet=True) as work:
+        assert work.before["done"] == 6
+        assert "cluster" not in vars(work)  # nothing is known to be missing

@@ -9,14 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import SimpleQueue
 from threading import Event
 from typing import Any, Protocol
 from uuid import uuid4
 
 import dask
-from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, as_completed, get_worker
+from distributed import (
+    Client,
+    KilledWorker,
+    Scheduler,
+    SpecCluster,
+    Worker,
+    WorkerPlugin,
+    as_completed,
+    get_worker,
+)
+from distributed.gc import disable_gc_diagnosis
 
 from locum.exceptions import SimulationError
 from locum.execution.losses import record_loss
@@ -90,6 +100,11 @@ class Cluster:
     closing: Event
     cores: int
     lost: Callable[[SampleRecord], Sequence[Attempt]]
+    _begun: list[Any] = field(default_factory=list, repr=False)
+
+    def begin(self, records: Sequence[SampleRecord]) -> None:
+        """Let planned samples run; :meth:`simulate` waits for those that it is given of them."""
+        self._begun.extend(self._submitted(records))
 
     def simulate(self, records: Sequence[SampleRecord], watcher: Watcher) -> None:
         """Run planned samples to their outcomes, in the catalogue when this returns.
@@ -163,18 +178,22 @@ def open_cluster(
 
 @contextmanager
 def _local_dask(workers: int, cores: int) -> Iterator[Any]:
-    """A client of a Dask cluster whose workers are threads of this process."""
+    """A client of a Dask cluster whose workers are threads of this process.
+
+    Without Dask's own dashboard, which nobody is shown and which takes a second to import; without its limit
+    of memory, since what this process holds is not the workers'; and without its watch over garbage
+    collections: a Ctrl-C that comes during one would be heard in its callback, where it is ignored.
+    """
+    common = {"protocol": "inproc://", "dashboard": False, "dashboard_address": ONLY_HERE}
+    worker = common | {"nthreads": 1, "memory_limit": 0, "resources": {CORES: cores}}
     with (
-        dask.config.set({"distributed.worker.memory.terminate": False, "distributed.admin.log-length": 0}),
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=False,
-            resources={CORES: cores},
-            dashboard_address=ONLY_HERE,
-            worker_dashboard_address=ONLY_HERE,
+        dask.config.set({"distributed.admin.log-length": 0}),
+        SpecCluster(
+            scheduler={"cls": Scheduler, "options": common},
+            workers={number: {"cls": Worker, "options": worker} for number in range(workers)},
             silence_logs="critical",
         ) as local,
         Client(local, set_as_default=False) as client,
     ):
+        disable_gc_diagnosis(force=True)
         yield client

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -30,6 +32,18 @@ def prepare_environment() -> None:
 def single_threaded(environment: dict[str, str] | None = None) -> dict[str, str]:
     """Copy an environment with one thread for every numerical library: workers never share a core."""
     return {**(os.environ if environment is None else environment), **dict.fromkeys(THREAD_VARIABLES, "1")}
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Import much in this block: it stays, and to look for garbage in it takes half a second."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def import_in_background(*modules: str) -> None:

@@ -78,6 +78,8 @@ def reach_server() -> PrefectServer:
 
     From here on Prefect uses it, in this process and in those it starts.
     """
+    if url := os.environ.get("PREFECT_API_URL"):  # first of all for Prefect too, which takes long to import
+        return PrefectServer(url)
     from prefect.context import refresh_global_settings_context
     from prefect.settings import get_current_settings
 

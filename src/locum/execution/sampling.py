@@ -31,9 +31,11 @@ def training_to_run(work: Workspace) -> list[SampleRecord]:
 
 
 def calibration_to_run(work: Workspace) -> list[SampleRecord]:
-    """Plan the calibration simulations, and return those that have no outcome yet."""
+    """Plan the calibration simulations, and return those that nobody has waited for yet."""
     _plan_calibration(work, work.numbers.calibration)
-    return work.samples("calibration", "planned")
+    waiting = {record.identity: record for record in [*work.begun, *work.samples("calibration", "planned")]}
+    work.begun.clear()
+    return list(waiting.values())
 
 
 def first_draws(work: Workspace, wanted: int) -> list[SampleRecord]:

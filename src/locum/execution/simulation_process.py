@@ -1,9 +1,10 @@
 """One simulation at a time in a process of its own.
 
 The model is foreign code: it may hang, leak, print, or die by a signal. In its own process a hang ends at
-the timeout and a crash is one failed sample with its reason; neither takes the study along. The process
-builds the model once, then answers one line of JSON (a planned sample) with one line of JSON (its outcome),
-and ends when the other side of the pipe closes, however that happens: no orphan survives a ``kill -9``.
+the timeout and a crash is one failed sample with its reason; neither takes the study along. The process is
+told its study and where to print, builds the model once, then answers one line of JSON (a planned sample)
+with one line of JSON (its outcome). It ends when the other side of the pipe closes, however that happens: no
+orphan survives a ``kill -9``.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, Any
 
 from locum.exceptions import LocumError, ModelError, SimulationError
-from locum.execution.environment import single_threaded
+from locum.execution.environment import importing, single_threaded
 
 STARTUP_LIMIT = 300.0
 
@@ -53,19 +55,12 @@ class SimulationProcess:
     _ready: bool = field(default=False, init=False, repr=False)
 
     def start(self) -> None:
-        """Start the process and return at once; it builds the model meanwhile."""
+        """Start the process, or take a warm one, and return at once; it builds the model meanwhile."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "locum.execution.simulation_process"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env=single_threaded(),
-                start_new_session=True,
-            )
+        self.log.touch()
+        self._process = _WARM.pop() if _WARM else _spawned()
         self._buffer, self._ready = b"", False
-        self._send(self.study)
+        self._send(json.dumps({"study": self.study, "log": str(self.log)}))
 
     def run(self, sample: dict[str, Any]) -> dict[str, Any]:
         """Run one planned sample to its committed outcome.
@@ -97,15 +92,8 @@ class SimulationProcess:
 
     def stop(self) -> None:
         """End the process and whatever it started."""
-        if self._process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
+        if self._process is not None:
+            _end(self._process)
         self._process = None
 
     def _send(self, line: str) -> None:
@@ -152,15 +140,13 @@ class Processes:
     log: Path
     timeout: float | None
 
-    def start_ahead(self) -> None:
-        """Start them for whoever opens them later in this process; they build the model meanwhile."""
-        _AHEAD[self] = self._started()
-
     @contextmanager
     def open(self) -> Iterator[list[SimulationProcess]]:
-        """Those that were started ahead, or new ones; they end with the block."""
-        processes = _AHEAD.pop(self, None) or self._started()
+        """Start them; they build the model meanwhile, and end with the block."""
+        processes = [self.one() for _ in range(self.count)]
         try:
+            for process in processes:
+                process.start()
             yield processes
         finally:
             for process in processes:
@@ -170,23 +156,59 @@ class Processes:
         """One that starts when it is first asked."""
         return SimulationProcess(self.study, self.log, self.timeout)
 
-    def _started(self) -> list[SimulationProcess]:
-        processes = [self.one() for _ in range(self.count)]
-        for process in processes:
-            process.start()
-        return processes
+
+_WARM: list[subprocess.Popen[bytes]] = []
 
 
-_AHEAD: dict[Processes, list[SimulationProcess]] = {}
+@contextmanager
+def warm_processes(count: int) -> Iterator[None]:
+    """Start processes for whoever needs one within the block: they import meanwhile what simulations need."""
+    _WARM.extend(_spawned() for _ in range(count))
+    try:
+        yield
+    finally:
+        while _WARM:
+            _end(_WARM.pop())
+
+
+def _spawned() -> subprocess.Popen[bytes]:
+    """A process that waits for its study; until it knows its log, it shares our standard error."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "locum.execution.simulation_process"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=single_threaded(),
+        start_new_session=True,
+    )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and whatever it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
-    """The side that answers: build the model, then run one sample a line until the requests end."""
+    """The side that answers: build the model, then run one sample a line until the requests end.
+
+    Whatever the model prints goes into the log.
+    """
     lines: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_listen, args=(requests, lines), daemon=True).start()
-    study = lines.get().decode()
+    with importing():
+        import_module("dask.array")  # by xarray, for its first variable, which is no part of a simulation
+        import_module("locum.execution.simulate")
+    given = json.loads(lines.get())
+    log = os.open(given["log"], os.O_WRONLY | os.O_APPEND)
+    for stream in (1, 2):
+        os.dup2(log, stream)
     try:
-        run = _runner(study)
+        run = _runner(given["study"])
     except LocumError as error:
         _answer(answers, {"error": str(error)})
         return
@@ -208,8 +230,6 @@ def _answer(answers: IO[bytes], answer: dict[str, Any]) -> None:
 
 
 def _runner(document: str) -> Any:
-    import dask.array  # noqa: F401  xarray imports it for its first variable, which is no part of a simulation
-
     from locum.execution.simulate import Simulator
     from locum.study import Study, build_model
 
@@ -232,7 +252,7 @@ def _runner(document: str) -> Any:
 
 
 def main() -> None:
-    """Answer on the standard streams; whatever the model prints goes to standard error, which is a log."""
+    """Answer on the standard streams; nothing else is printed there."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     serve(sys.stdin.buffer, answers)

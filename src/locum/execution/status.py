@@ -74,16 +74,14 @@ def check_document(work: Workspace, found: Sweep, version: int) -> dict[str, Any
     }
 
 
-def summary_document(
-    work: Workspace, decision: Decision, report: Path, before: Mapping[str, int]
-) -> dict[str, Any]:
-    """What a run did and how it ended; ``before`` are the counts of simulations at its start."""
+def summary_document(work: Workspace, decision: Decision, report: Path) -> dict[str, Any]:
+    """What a run did and how it ended."""
     status = status_document(work)
     return {
         "decision": decision.outcome.value,
         "blame": decision.blame.value if decision.blame else None,
         "advice": decision.advice,
-        "simulated": {key: status["simulations"][key] - before[key] for key in ("done", "failed")},
+        "simulated": {key: status["simulations"][key] - work.before[key] for key in ("done", "failed")},
         "report": str(report),
         "status": status,
     }

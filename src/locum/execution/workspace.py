@@ -7,7 +7,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,6 +57,10 @@ class Workspace:
         When, on the monotonic clock.
     earlier
         Seconds that earlier runs have taken.
+    before
+        Simulations by outcome when it was opened, but for audits.
+    begun
+        Samples that run already, and nobody waits for yet.
     """
 
     study: Study
@@ -67,6 +71,8 @@ class Workspace:
     resources: ExitStack
     started: float
     earlier: float = 0.0
+    before: Counter[str] = field(default_factory=Counter)
+    begun: list[SampleRecord] = field(default_factory=list)
 
     @cached_property
     def space(self) -> ParameterSpace:
@@ -221,11 +227,16 @@ def open_workspace(
     quiet
         No progress on standard error.
 
+    What :func:`opened_ahead` has opened is taken, and left open.
+
     Raises
     ------
     StudyError, ModelError, StorageError
         A study, model or folder that cannot be used; another ``locum run`` at work on the same folder.
     """
+    if alone and not readonly and (ahead := _AHEAD.pop((str(path), *overrides), None)) is not None:
+        yield ahead
+        return
     study, model = validated(path, overrides)
     create = create and not readonly
     if not create and not (study.catalogue_url or study.folder.exists()):
@@ -254,10 +265,27 @@ def open_workspace(
         progress.workers = work.workers
         if alone and not readonly:
             store.save_study(study.to_yaml(), {p.name: p.unit for p in work.space.parameters})
-            counts = Counter(record.outcome for record in work.samples())
-            progress.resumed(counts["done"], counts["failed"])
+            work.before.update(record.outcome for record in work.samples() if record.purpose != "audit")
+            progress.resumed(work.before["done"], work.before["failed"])
             resources.callback(work.keep_elapsed)
         yield work
+
+
+_AHEAD: dict[tuple[str, ...], Workspace] = {}
+
+
+@contextmanager
+def opened_ahead(
+    path: str | Path, overrides: Sequence[str] = (), *, quiet: bool = False
+) -> Iterator[Workspace]:
+    """Open a study for the next :func:`open_workspace` of the same path and overrides in this process."""
+    key = (str(path), *overrides)
+    with open_workspace(path, overrides, quiet=quiet) as work:
+        _AHEAD[key] = work
+        try:
+            yield work
+        finally:
+            _AHEAD.pop(key, None)
 
 
 def require_means(study: Study, model: HighFidelityModel) -> None:
@@ -280,19 +308,6 @@ def processes_of(study: Study, model: HighFidelityModel, count: int | None = Non
     if timeout is not None and isinstance(model, HasTrials):  # it ends its program at the timeout by itself
         timeout += _PATIENCE
     return Processes(count or _workers(study), study.to_json(), log, timeout)
-
-
-def start_ahead(study: Study, model: HighFidelityModel) -> None:
-    """Start the processes of a study before there is a workspace: they take as long to start as Prefect.
-
-    Raises
-    ------
-    StudyError, ModelError
-        As :func:`require_means` does.
-    """
-    require_means(study, model)
-    with suppress(OSError):  # a folder that cannot be made is refused where it is opened
-        processes_of(study, model).start_ahead()
 
 
 def _workers(study: Study) -> int:
