@@ -22,7 +22,7 @@ locum keeps a fast surrogate of an expensive simulation within a stated toleranc
   make lock        resolve requirements.lock anew from pyproject.toml
   make clean       remove the environment and all caches; studies and their simulations stay
 
-Each of them first makes the environment in $(VENV) from requirements.lock (about one minute, once).
+Each of them first makes the environment in $(VENV) from requirements.lock (a minute or two, once).
 Then look around by yourself:
 
   $(VENV)/bin/locum --help

@@ -26,7 +26,7 @@ from locum.execution.workspace import Workspace, open_workspace
 from locum.flows.check import check_candidate
 from locum.flows.simulate import simulate_batch
 from locum.flows.train import fit_surrogate, promote_candidate, train_candidate
-from locum.reports.study_report import up_to_date_report
+from locum.reports.study_report import expect_report, up_to_date_report
 from locum.snapshots import SampleRecord
 
 NEEDED_LATER = (
@@ -79,6 +79,8 @@ def adapt(
                 chosen = choose_next(work, candidate, found, decision, asked, pipeline.held_back)
                 batch = start_batch(work, pipeline.append(chosen))
                 if batch is None:
+                    if any(not earlier.state.is_final() for earlier in running):
+                        expect_report(work)
                     break
                 running.append(batch)
             if not pipeline.held_back:

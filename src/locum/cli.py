@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +19,7 @@ import typer
 from locum import __version__
 from locum.dashboard.commands import dashboard
 from locum.exceptions import LocumError, ParameterError
+from locum.execution.starting import started_flow
 from locum.service.commands import keys, serve
 
 app = typer.Typer(
@@ -95,51 +96,6 @@ def _workspace(
         yield work
 
 
-@contextmanager
-def _flow(name: str, study: Path, overrides: list[str] | None, quiet: bool) -> Iterator[Any]:
-    """Refuse what is wrong with a study at once, then import a flow while all that it needs starts."""
-    from importlib import import_module
-
-    from locum.execution.environment import importing, prepare_environment
-
-    prepare_environment()
-    with ExitStack() as ahead:
-        with importing():
-            if name == "adapt":
-                _warm_up(study, overrides, ahead)
-            from locum.execution.workspace import validated
-
-            validated(study, overrides or ())
-            if not quiet and "PREFECT_API_URL" not in os.environ:
-                print(
-                    "starting Prefect's embedded server (some seconds; PREFECT_API_URL would name another)",
-                    file=sys.stderr,
-                )
-            from locum.execution.prefect_server import reach_server
-
-            server = reach_server()
-            if not server.embedded:
-                server.wait()
-            if name == "adapt":
-                from locum.execution.sampling import head_start
-
-                ahead.enter_context(head_start(study, overrides or (), quiet=quiet))
-            flow = getattr(import_module(f"locum.flows.{name}"), name)
-        server.wait()
-        yield flow
-
-
-def _warm_up(study: Path, overrides: list[str] | None, ahead: ExitStack) -> None:
-    """Start the simulation processes of a new study, where there is something to simulate for sure."""
-    from locum.execution.environment import available_cores, available_memory
-    from locum.execution.simulation_process import warm_processes
-    from locum.study import load_study
-
-    given = load_study(study, overrides or ())
-    if not given.folder.exists():
-        ahead.enter_context(warm_processes(given.workers(available_cores(), available_memory())))
-
-
 @app.command()
 def run(
     study: StudyPath,
@@ -154,7 +110,7 @@ def run(
     Simulate, reduce, train, calibrate, sweep the error figure, simulate where it is largest, again. Stop it
     whenever you like, even with kill -9: run again and it goes on from the last finished sample.
     """
-    with _flow("adapt", study, overrides, quiet) as adapt:
+    with started_flow("adapt", study, overrides or (), quiet) as adapt:
         summary = adapt(study=str(study), overrides=overrides or [], retry_failed=retry_failed, quiet=quiet)
     _emit(summary, as_json, "print_summary")
     if exit_code and summary["status"]["verdict"] != "within tolerance":
@@ -190,7 +146,7 @@ def check(
 
     Twenty thousand fresh draws from the parameter distribution; nothing is simulated.
     """
-    with _flow("check", study, overrides, quiet) as check_flow:
+    with started_flow("check", study, overrides or (), quiet) as check_flow:
         document = check_flow(study=str(study), overrides=overrides or [], quiet=quiet)
     _emit(document, as_json, "print_check")
     if exit_code and document["verdict"] != "within tolerance":

@@ -12,7 +12,8 @@ import pytest
 
 from locum.exceptions import ModelError, SimulationError
 from locum.execution import simulation_process
-from locum.execution.sampling import calibration_to_run, head_start, simulate
+from locum.execution.head_start import head_start
+from locum.execution.sampling import calibration_to_run, simulate
 from locum.execution.simulation_process import SimulationProcess, warm_processes
 from locum.execution.workspace import open_workspace, processes_of, validated
 from locum.snapshots import Cost, SampleRecord

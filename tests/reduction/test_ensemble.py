@@ -59,6 +59,19 @@ def test_extending_leaves_the_ensemble_as_it_was(trajectories, ensemble):
         np.testing.assert_array_equal(array, before[name])
 
 
+@pytest.mark.parametrize("transient", [True, False])
+def test_one_ensemble_gives_the_bases_of_larger_tolerances(trajectories, ensemble, transient):
+    snapshots = trajectories(30, TIMES, 50)
+    snapshots, times = (snapshots, TIMES) if transient else (snapshots[:, 9], None)
+    kept = ensemble(snapshots, times, 1e-7)
+    for rtol in (1e-2, 1e-4):
+        basis, own = kept.coarser(rtol).basis(), ensemble(snapshots, times, rtol).basis()
+        _, projection = basis.errors(snapshots, kept.coordinates(basis))
+        assert abs(basis.rank - own.rank) <= 1
+        assert np.sqrt((projection**2).mean()) <= 1.001 * basis.truncation_error <= 1.001 * rtol
+    assert kept.coarser(1e-9).rtol == 1e-7
+
+
 def test_coordinates_in_the_basis_of_an_earlier_round_are_those_of_the_snapshots(trajectories, ensemble):
     snapshots = trajectories(30, TIMES, 50)
     early = ensemble(snapshots[:10])

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locum.arrays import Array
 from locum.regression.conditioning import Group
 from locum.regression.hyperparameters import (
     LENGTHSCALES,
@@ -14,6 +17,8 @@ from locum.regression.hyperparameters import (
     conditioned,
     filling_rows,
 )
+from locum.regression.kernels import KERNELS, ROUGHEST
+from locum.regression.likelihood import ProfiledLikelihood
 
 
 def test_repeated_columns_of_inputs_bear_no_trend() -> None:
@@ -72,3 +77,33 @@ def test_what_a_part_of_the_rows_cannot_resolve_is_found_with_all(monkeypatch, h
     predicted = conditioned(x, y, [Group((0,), group.kernel, group.degree, group.lengthscale, group.nugget)])
     between = x[:-1] + 0.5 / 79
     np.testing.assert_allclose(predicted.mean(between), np.sin(20 * between), atol=1e-3)
+
+
+@pytest.mark.parametrize(("response", "tried"), [(np.sin, False), (lambda z: np.abs(np.sin(z)), True)])
+def test_roughest_kernel_is_tried_only_where_the_one_before_it_is_the_best(
+    monkeypatch, response: Callable[[Array], Array], tried: bool
+) -> None:
+    kernels = set()
+
+    def counted(x: Array, y: Array, kernel: str, degree: int) -> ProfiledLikelihood:
+        kernels.add(kernel)
+        return ProfiledLikelihood(x, y, kernel, degree)
+
+    monkeypatch.setattr("locum.regression.hyperparameters.ProfiledLikelihood", counted)
+    x = np.random.default_rng(0).random((60, 1))
+    HyperparameterSearch(x, response(9 * x), tuple(KERNELS), (0, 1)).chosen(None)
+    assert kernels >= {"rbf", "rational-quadratic", "matern-5/2"}
+    assert (ROUGHEST in kernels) == tried
+
+
+def test_rough_search_near_a_hint_costs_less_and_is_no_worse() -> None:
+    x = np.random.default_rng(0).random((60, 2))
+    y = np.sin(8 * x[:, :1]) * np.cos(6 * x[:, 1:])
+    first, again = (HyperparameterSearch(x, y, ("rbf",), (0, 1)) for _ in range(2))
+    found = first.rough(None)
+    better = again.rough(found)
+    assert 2 * again.evaluations < first.evaluations
+    likelihood = ProfiledLikelihood(x, y, "rbf", 1)
+    values = [likelihood(np.log([*group.lengthscale, group.nugget]))[0] for group in (found, better)]
+    assert values[1] <= values[0] + 1e-9
+    assert better.degree == 1

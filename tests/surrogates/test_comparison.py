@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from locum.exceptions import FitError
 from locum.highfidelity import Mesh
 from locum.highfidelity.field import FieldDescription
 from locum.inference import Structure
@@ -21,6 +23,7 @@ from locum.surrogates import (
     InterpolatedOptions,
     TrainingData,
     train_best,
+    train_interpolated,
 )
 
 SPACE = ParameterSpace((Parameter("a", 0.3, 3.0, scale="log"), Parameter("b", 0.3, 3.0, scale="log")))
@@ -59,6 +62,40 @@ def test_the_best_surrogate_is_taken(truth, kinds):
     (shown,) = [c for c in best.comparison.contenders if c.kind == best.comparison.chosen]
     assert np.sqrt(np.mean(errors**2)) < 3 * shown.root_mean_squares()["u"]
     json.dumps(best.comparison.to_dict(), allow_nan=False)
+
+
+def test_snapshots_are_read_once_for_all_kinds():
+    passes = []
+
+    def read(blocks):
+        passes.append(blocks)
+        return blocks
+
+    data = data_of(conductors)
+    (snapshots,) = data.fields["u"].blocks()
+    counted = replace(data.fields["u"], blocks=lambda: read([snapshots]))
+    best = train_best(replace(data, fields={"u": counted}), InterpolatedOptions(), InferredOptions())
+    assert len(passes) == 1
+    assert len(best.comparison.contenders) > 1
+    alone = train_interpolated(data, InterpolatedOptions()).statistics.fields["u"]
+    assert best.interpolated.fields["u"].rank == alone.rank
+
+
+def test_a_method_that_was_asked_for_reads_for_itself():
+    data = data_of(conductors)
+    best = train_best(data, InterpolatedOptions(method="tsqr"), InferredOptions())
+    assert best.interpolated.fields["u"].method == "tsqr"
+
+
+def test_where_snapshots_do_not_bear_the_finest_basis_gaussian_processes_answer(monkeypatch):
+    def refused(data, name):
+        raise FitError("no basis so fine")
+
+    for user in ("comparison", "inferred_training"):
+        monkeypatch.setattr(f"locum.surrogates.{user}.wide_ensemble", refused)
+    best = train_best(data_of(waves), InterpolatedOptions(), InferredOptions())
+    assert best.surrogate.kind == "interpolated"
+    assert best.comparison.contenders[1].remark == "no basis so fine"
 
 
 def test_an_indicator_of_another_size_than_the_errors_stands_for_the_largest():

@@ -26,6 +26,7 @@ from distributed import (
     as_completed,
     get_worker,
 )
+from distributed.gc import disable_gc_diagnosis
 
 from locum.exceptions import SimulationError
 from locum.execution.losses import record_loss
@@ -179,8 +180,9 @@ def open_cluster(
 def _local_dask(workers: int, cores: int) -> Iterator[Any]:
     """A client of a Dask cluster whose workers are threads of this process.
 
-    Without Dask's own dashboard, which nobody is shown and which takes a second to import; and without its
-    limit of memory, since what this process holds is not the workers'.
+    Without Dask's own dashboard, which nobody is shown and which takes a second to import; without its limit
+    of memory, since what this process holds is not the workers'; and without its watch over garbage
+    collections: a Ctrl-C that comes during one would be heard in its callback, where it is ignored.
     """
     common = {"protocol": "inproc://", "dashboard": False, "dashboard_address": ONLY_HERE}
     worker = common | {"nthreads": 1, "memory_limit": 0, "resources": {CORES: cores}}
@@ -193,4 +195,5 @@ def _local_dask(workers: int, cores: int) -> Iterator[Any]:
         ) as local,
         Client(local, set_as_default=False) as client,
     ):
+        disable_gc_diagnosis(force=True)
         yield client

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from locum.exceptions import ModelError
-from locum.execution.surrogate_choice import foreseen
-from locum.execution.workspace import Workspace, opened_ahead
+from locum.execution.workspace import Workspace
 from locum.parameters import sobol_design
 from locum.snapshots import SampleRecord
 
@@ -39,27 +36,6 @@ def calibration_to_run(work: Workspace) -> list[SampleRecord]:
     waiting = {record.identity: record for record in [*work.begun, *work.samples("calibration", "planned")]}
     work.begun.clear()
     return list(waiting.values())
-
-
-@contextmanager
-def head_start(path: str | Path, overrides: Sequence[str] = (), *, quiet: bool = False) -> Iterator[None]:
-    """Open a study before its flow does and, where it is new, begin to simulate.
-
-    Importing Prefect takes as long as starting a cluster. So the calibration simulations run meanwhile, which
-    are the same whatever the surrogate; where to settle its kind takes simulations, they wait for the flow.
-
-    Raises
-    ------
-    StudyError, ModelError, StorageError
-        As :func:`locum.execution.workspace.open_workspace` does.
-    """
-    with opened_ahead(path, overrides, quiet=quiet) as work:
-        if not work.samples():
-            work.start_cluster()
-            if not foreseen(work.study, work.model).by_equations:
-                work.begun.extend(calibration_to_run(work))
-                work.cluster.begin(work.begun)
-        yield
 
 
 def first_draws(work: Workspace, wanted: int) -> list[SampleRecord]:

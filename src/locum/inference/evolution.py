@@ -195,11 +195,24 @@ class Products(NamedTuple):
     coefficients: Array  # (m, S)
     slopes: Array  # (S, n, n n)
 
+
+class _AllProducts:
+    """Those of K evolutions, padded to as many parameter values each so that a term is one matrix product."""
+
+    def __init__(self, products: Sequence[Products]) -> None:
+        counts = [len(each.coefficients) for each in products]
+        self._filled = np.arange(max(counts)) < np.array(counts)[:, None]  # (K, m)
+        self._slopes = np.stack([each.slopes for each in products], axis=1)  # (S, K, n, n n)
+        self._coefficients = np.concatenate([each.coefficients for each in products]).T
+        self.present = bool(self._slopes.any())
+
     def derivative(self, state: Array) -> Array:
-        """Of the quadratic terms at coordinates (m, n), shape (m, n, n); with one matrix product a term."""
-        found = np.zeros((len(state), self.slopes.shape[2]))
-        for coefficients, slopes in zip(self.coefficients.T, self.slopes, strict=True):
-            found += coefficients[:, None] * (state @ slopes)
+        """Of the quadratic terms H (c x c) at coordinates (q, n) of all, shape (q, n, n)."""
+        padded = np.zeros((*self._filled.shape, state.shape[1]))
+        padded[self._filled] = state
+        found = np.zeros((len(state), self._slopes.shape[3]))
+        for coefficients, slopes in zip(self._coefficients, self._slopes, strict=True):
+            found += coefficients[:, None] * (padded @ slopes)[self._filled]
         return found.reshape(*state.shape, -1)
 
 
@@ -241,9 +254,7 @@ class _Stepper:
     """One step of many systems at once: linear ones by a factor that is kept, quadratic ones by Newton."""
 
     def __init__(self, matrices: Array, products: Sequence[Products], implicitness: float) -> None:
-        self._matrices, self._products, self._implicitness = matrices, products, implicitness
-        self._quadratic = any(each.slopes.any() for each in products)
-        self._cuts = np.cumsum([len(each.coefficients) for each in products])[:-1]
+        self._matrices, self._products, self._implicitness = matrices, _AllProducts(products), implicitness
         self._inverse: tuple[float, Array] | None = None
 
     def step(self, before: Array, step: float, load_before: Array, load_after: Array) -> Array:
@@ -252,14 +263,14 @@ class _Stepper:
         known = before + step * ((1.0 - g) * (self._rate(before) + load_before) + g * load_after)
         if not g:
             return known
-        if not self._quadratic:
+        if not self._products.present:
             return np.asarray(np.einsum("mab,mb->ma", self._linear_inverse(step), known))
         return self._newton(before, known, step * g)
 
     def _rate(self, state: Array) -> Array:
         rate = np.einsum("mab,mb->ma", self._matrices, state)
-        if self._quadratic:
-            rate += 0.5 * np.einsum("mab,mb->ma", self._derivative(state), state)
+        if self._products.present:
+            rate += 0.5 * np.einsum("mab,mb->ma", self._products.derivative(state), state)
         return np.asarray(rate)
 
     def _linear_inverse(self, step: float) -> Array:
@@ -275,7 +286,7 @@ class _Stepper:
         size = np.abs(known).max(axis=1) + np.finfo(np.float64).tiny
         moved = np.full(len(state), np.inf)
         for _ in range(_NEWTON_STEPS):
-            slopes = self._derivative(state)
+            slopes = self._products.derivative(state)
             rate = np.einsum("mab,mb->ma", self._matrices + 0.5 * slopes, state)
             if inverse is None:
                 inverse = _inverted(identity - step * (self._matrices + slopes))
@@ -288,13 +299,6 @@ class _Stepper:
                 inverse = None
         state[np.logical_not(moved <= np.sqrt(_CONVERGED))] = np.nan
         return state
-
-    def _derivative(self, state: Array) -> Array:
-        """Of H (c x c) with respect to c, shape (q, n, n)."""
-        parts = np.split(state, self._cuts)
-        return np.concatenate(
-            [each.derivative(part) for each, part in zip(self._products, parts, strict=True)]
-        )
 
 
 def quadratic_products(state: Array) -> Array:

@@ -129,4 +129,4 @@ class EvolutionModel:
 
 def squared_norms(trajectories: Array, weights: Array) -> Array:
     """Squared time-weighted norms (q,) of trajectories (q, T, n)."""
-    return np.asarray(np.einsum("qtn,qtn,t->q", trajectories, trajectories, weights, optimize=True))
+    return np.asarray((trajectories**2).sum(axis=2) @ weights)

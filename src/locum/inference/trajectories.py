@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -38,20 +39,24 @@ class Trajectories:
     times: Array
     weights: Array
 
+    @cached_property
+    def _own_norms(self) -> Array:
+        return self.norms(self.coordinates)
+
     def norms(self, trajectories: Array) -> Array:
         """Time-weighted norms (q,) of trajectories (q, T, n)."""
         return np.sqrt(squared_norms(trajectories, self.weights))
 
     def errors(self, predicted: Array, rows: AnyArray) -> Array:
         """Relative errors of predictions (k, T, r) of the rows (k,); infinite where not a number."""
-        norms = self.norms(self.coordinates)
+        norms = self._own_norms
         floor = max(_SMALLEST_NORM * norms.max(), np.finfo(np.float64).tiny)
         errors = self.norms(predicted - self.coordinates[rows]) / np.maximum(norms[rows], floor)
         return np.where(np.isfinite(errors), errors, np.inf)
 
     def slices(self, rows: AnyArray) -> Array:
         """The time slices of some trajectories as rows, each trajectory of norm one."""
-        norms = self.norms(self.coordinates[rows])
+        norms = self._own_norms[rows]
         scale = np.sqrt(self.weights)[:, None] / np.maximum(norms, np.finfo(np.float64).tiny)[:, None, None]
         return np.asarray((self.coordinates[rows] * scale).reshape(-1, self.coordinates.shape[2]))
 

@@ -89,6 +89,10 @@ class CompressedEnsemble:
             )
         return replace(self, weights=np.concatenate(all_weights), norms=norms, rows=compressor.result())
 
+    def coarser(self, rtol: float) -> CompressedEnsemble:
+        """Return the ensemble for bases of a larger relative tolerance."""
+        return replace(self, rtol=max(rtol, self.rtol))
+
     def basis(self, *, max_rank: int | None = None) -> FieldBasis:
         """Return the basis for the ensemble's tolerance, as :func:`locum.reduction.field_basis` does."""
         if not len(self.norms):

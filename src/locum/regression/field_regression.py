@@ -22,6 +22,7 @@ import numpy as np
 from locum.arrays import AnyArray, Array
 from locum.exceptions import StorageError
 from locum.regression.predictor import Predictor, predictor_from_arrays
+from locum.regression.threads import one_thread
 from locum.regression.trend import DEGREES, trend_features, trend_size
 
 if TYPE_CHECKING:
@@ -223,27 +224,28 @@ def fit_coordinates(
 def _best_degree(x: Array, coordinates: Array) -> int:
     """Degree of the magnitude with the least relative leave-one-out error of a quick fit.
 
-    The first few coordinates, which carry nearly all of the field, are enough to tell.
+    The first few coordinates, which carry nearly all of the field, are enough to tell, and so is one rough
+    correlation for all of them.
     """
-    from locum.regression.gaussian_process import fit_gaussian_processes
-    from locum.regression.hyperparameters import SEARCH_ROWS, bearable_degrees, filling_rows
+    from locum.regression.hyperparameters import (
+        SEARCH_ROWS,
+        HyperparameterSearch,
+        bearable_degrees,
+        conditioned,
+        filling_rows,
+    )
 
     rows = filling_rows(x, SEARCH_ROWS)
     x, coordinates = x[rows], coordinates[rows, :_QUICK_COORDINATES]
     degrees = bearable_degrees(x)
-    errors = []
-    processes = None
-    for degree in degrees:
-        magnitude = fit_magnitude(x, coordinates, degree)
-        processes = fit_gaussian_processes(
-            x,
-            coordinates / magnitude(x),
-            kernel=_QUICK_KERNEL,
-            degree=degrees[-1],
-            groups="growing",
-            start=processes,
-        ).value
-        errors.append(np.linalg.norm(CoordinatePredictor(processes, magnitude).relative_leave_one_out()))
+    errors, group = [], None
+    with one_thread():
+        for degree in degrees:
+            magnitude = fit_magnitude(x, coordinates, degree)
+            y = coordinates / magnitude(x)
+            group = HyperparameterSearch(x, y, (_QUICK_KERNEL,), degrees[-1:]).rough(group)
+            quick = CoordinatePredictor(conditioned(x, y, [group]), magnitude)
+            errors.append(np.linalg.norm(quick.relative_leave_one_out()))
     return degrees[int(np.argmin(errors))]
 
 

@@ -8,8 +8,7 @@ with the least leave-one-out error.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
@@ -24,6 +23,7 @@ from locum.exceptions import FitError
 from locum.regression.conditioning import Group
 from locum.regression.kernels import KERNELS
 from locum.regression.predictor import Predictor
+from locum.regression.threads import one_thread
 from locum.regression.trend import DEGREES
 
 Fitted = TypeVar("Fitted")
@@ -113,7 +113,7 @@ def fit_gaussian_processes(
     _check(x, y, kernel, degree, start)
     sizes = _sizes(groups, y.shape[1])
     kernels = tuple(KERNELS) if kernel == "auto" else (kernel,)
-    with _one_thread():
+    with one_thread():
         from locum.regression.hyperparameters import HyperparameterSearch, conditioned
 
         degrees = _degrees(x, degree)
@@ -217,21 +217,6 @@ def _growing(m: int) -> list[int]:
     while (done := sum(sizes)) < m:
         sizes.append(min(max(done, 1), m - done))
     return sizes
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread for torch and BLAS: on matrices this small more of them only wait for each other."""
-    import torch
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from scipy.optimize import minimize
 from locum.arrays import Array
 from locum.exceptions import FitError
 from locum.regression.conditioning import Group
+from locum.regression.kernels import ROUGHEST
 from locum.regression.likelihood import ProfiledLikelihood
 from locum.regression.predictor import Predictor, predictor
 from locum.regression.trend import DEGREES, trend_features, trend_size
@@ -70,23 +72,25 @@ class HyperparameterSearch:
         """The likelihood's maximum near a group's hyper-parameters, on all rows."""
         return self._maximised(self._x, self._y, self._allowed(group))
 
+    def rough(self, hint: Group | None) -> Group:
+        """A maximum of the first kernel with the richest trend, near the hint if there is one, unrefined."""
+        starts = self._starts(None) if hint is None else (self._allowed(hint),)
+        return _least(self._tried(self._x, self._y, start) for start in starts).group
+
     def chosen(self, hint: Group | None) -> Group:
         """The kernel and trend of least leave-one-out error, refined on all rows.
 
-        All kernels are tried with the richest trend, then poorer trends as long as the error falls. What
-        some of the rows cannot tell from noise may be plain with all of them, so such a group is refined from
-        the hint too.
+        Kernels are tried with the richest trend, the roughest only where the one before it is the best, then
+        poorer trends as long as the error falls. What some of the rows cannot tell from noise may be plain
+        with all of them, so such a group is refined from the hint too.
         """
         rows = filling_rows(self._x, SEARCH_ROWS)
         x, y = self._x[rows], self._y[rows]
-        smooth, short = (
-            Group((), self._kernels[0], self._degrees[-1], np.full(x.shape[1], lengthscale), nugget)
-            for lengthscale, nugget in _STARTS
-        )
-        if hint is not None and hint.nugget < _NOISE:
-            short = replace(smooth, lengthscale=hint.lengthscale, nugget=hint.nugget)
+        smooth, short = self._starts(hint)
         best = _least(self._tried(x, y, start) for start in (smooth, short))
-        for kernel in self._kernels[1:]:
+        for before, kernel in pairwise(self._kernels):
+            if kernel == ROUGHEST and best.group.kernel != before:
+                continue
             start = best.group if best.group.nugget < _NOISE else smooth
             best = _least([best, self._tried(x, y, replace(start, kernel=kernel))])
         for degree in self._degrees[-2::-1]:
@@ -99,6 +103,16 @@ class HyperparameterSearch:
             best = _least(self._tried(self._x, self._y, start) for start in starts)
         return self.refined(best.group)
 
+    def _starts(self, hint: Group | None) -> tuple[Group, Group]:
+        """One that is smooth, and one with short lengthscales, or the hint's unless that is noise."""
+        smooth, short = (
+            Group((), self._kernels[0], self._degrees[-1], np.full(self._x.shape[1], lengthscale), nugget)
+            for lengthscale, nugget in _STARTS
+        )
+        if hint is not None and hint.nugget < _NOISE:
+            short = replace(smooth, lengthscale=hint.lengthscale, nugget=hint.nugget)
+        return smooth, short
+
     def _allowed(self, group: Group) -> Group:
         """The group, with the first kernel or the richest trend where its own are not candidates."""
         kernel = group.kernel if group.kernel in self._kernels else self._kernels[0]
@@ -107,14 +121,14 @@ class HyperparameterSearch:
 
     def _tried(self, x: Array, y: Array, start: Group) -> _Tried:
         group = self._maximised(x, y, start, _TRIAL_RTOL)
-        whole = replace(group, columns=tuple(range(y.shape[1])))
-        error, _ = conditioned(x, y, [whole]).leave_one_out()
+        error, _ = conditioned(x, y, [group]).leave_one_out()
         scale = np.abs(y).max() or 1.0  # so that squares neither overflow nor vanish
         variation = np.linalg.norm((y - y.mean(axis=0)) / scale) or 1.0
         norm = float(np.linalg.norm(error / scale) / variation)
         return _Tried(group, norm if np.isfinite(norm) else np.inf)
 
     def _maximised(self, x: Array, y: Array, start: Group, rtol: float = _RTOL) -> Group:
+        start = replace(start, columns=tuple(range(y.shape[1])))
         likelihood = ProfiledLikelihood(x, y, start.kernel, start.degree)
         if not likelihood.informative:
             return start

@@ -8,17 +8,17 @@ P = C^-1 - C^-1 F (F^T C^-1 F)^-1 F^T C^-1, each amplitude is sigma_k^2 = y_k^T 
 
 (restricted maximum likelihood; Santner, Williams & Notz 2018, section 3.3). One Cholesky factorisation a
 call. K comes from gpytorch's kernel; its derivative is in closed form, because going back through the kernel
-by automatic differentiation costs more than all the rest for some hundred simulations.
+by automatic differentiation costs more than all the rest for some hundred simulations. What is symmetric is
+half computed: kernels for the pairs i < j of inputs, inverse and derivative in one triangle of a matrix.
 """
 
 from __future__ import annotations
 
 import numpy as np
-import torch
-from scipy.linalg import lapack
+from scipy.linalg import blas, lapack
 
 from locum.arrays import Array
-from locum.regression.kernels import gpytorch_kernel, kernel_slope
+from locum.regression.kernels import gpytorch_correlation, kernel_slope
 from locum.regression.trend import trend_features
 
 _IMPOSSIBLE = 1e25
@@ -26,6 +26,8 @@ _IMPOSSIBLE = 1e25
 
 class ProfiledLikelihood:
     """Minus the restricted log-likelihood per column, with its gradient.
+
+    It holds the squared differences of all pairs of rows: p n^2 / 2 numbers.
 
     Parameters
     ----------
@@ -38,66 +40,59 @@ class ProfiledLikelihood:
     """
 
     def __init__(self, x: Array, y: Array, kernel: str, degree: int) -> None:
-        self._features = trend_features(x, degree)
-        self._columns = _standardised(y, self._features)
-        self._x = np.ascontiguousarray(x)
-        self._inputs = torch.from_numpy(self._x)
-        self._name = kernel
-        self._kernel = gpytorch_kernel(kernel, x.shape[1])
+        features = trend_features(x, degree)
+        self._columns = _standardised(y, features)
+        self._known = np.asfortranarray(np.hstack([features, self._columns]))
+        self._kernel, self._size = kernel, features.shape
+        first, second = np.triu_indices(len(x), 1)
+        self._pairs = first * len(x) + second  # where in a matrix
+        self._squares = np.ascontiguousarray(((x[first] - x[second]) ** 2).T)
         self.evaluations = 0
 
     @property
     def informative(self) -> bool:
         """Whether rows outnumber the trend and it leaves something of a column; else nothing to maximise."""
-        n, f = self._features.shape
+        n, f = self._size
         return bool(n > f and self._columns.size)
 
     def __call__(self, theta: Array) -> tuple[float, Array]:
         """Value and gradient (p + 1,) at the logarithms of p lengthscales and the nugget."""
         self.evaluations += 1
-        nugget = float(np.exp(theta[-1]))
-        matrix = self._correlation(theta[:-1])
-        matrix[np.diag_indices(len(matrix))] += nugget
-        cholesky, failed = lapack.dpotrf(matrix, lower=1, clean=1)
-        if failed:
+        scale, nugget = np.exp(-2.0 * theta[:-1]), np.exp(theta[-1])
+        squared = scale @ self._squares
+        matrix = np.empty((self._size[0], self._size[0]))
+        matrix.ravel()[self._pairs] = gpytorch_correlation(self._kernel, squared)
+        np.fill_diagonal(matrix, 1.0 + nugget)
+        # row by row above the diagonal is column by column below it, which is how LAPACK counts
+        profiled = self._profiled(matrix.T)
+        if profiled is None:
             return _IMPOSSIBLE, np.zeros_like(theta)
-        value, slope = self._profiled(cholesky)
-        return value, np.append(self._lengthscale_gradient(theta[:-1], slope), nugget * np.trace(slope))
+        value, slope = profiled
+        weights = slope.T.ravel()[self._pairs] * kernel_slope(self._kernel, squared)
+        return value, np.append(-4.0 * scale * (self._squares @ weights), nugget * np.trace(slope))
 
-    def _correlation(self, log_lengthscale: Array) -> Array:
-        with torch.no_grad():
-            self._kernel.raw_lengthscale.copy_(torch.from_numpy(log_lengthscale.copy())[None])
-            # not the call, which is lazy: for some hundred rows its bookkeeping costs more than the kernel
-            return np.array(self._kernel.forward(self._inputs, self._inputs).numpy())
+    def _profiled(self, correlation: Array) -> tuple[float, Array] | None:
+        """The value, and its derivative (n, n) with respect to the correlation matrix, which is overwritten.
 
-    def _lengthscale_gradient(self, log_lengthscale: Array, slope: Array) -> Array:
-        """Chain rule from ``slope`` (n, n), through squared distances, to logarithms of lengthscales (p,)."""
-        scaled = (self._x - 0.5) * np.exp(-log_lengthscale)
-        squares = np.einsum("np,np->n", scaled, scaled)
-        distance = squares[:, None] + squares
-        distance -= 2.0 * (scaled @ scaled.T)
-        weights = kernel_slope(self._name, np.maximum(distance, 0.0, out=distance))
-        weights *= slope
-        by_row = (scaled**2).T @ weights.sum(axis=1)
-        return np.asarray(-4.0 * (by_row - np.einsum("np,np->p", scaled, weights @ scaled)))
-
-    def _profiled(self, cholesky: Array) -> tuple[float, Array]:
-        """The value, and its derivative (n, n) with respect to the correlation matrix."""
-        columns, features = self._columns, self._features
-        (n, f), w = features.shape, columns.shape[1]
-        inverse = lapack.dpotri(cholesky, lower=1)[0]
-        diagonal = np.diag(inverse).copy()
-        inverse += inverse.T  # above the diagonal it was zero
-        np.fill_diagonal(inverse, diagonal)
-        solved = inverse @ features
-        information = features.T @ solved
-        precision = inverse - solved @ np.linalg.solve(information, solved.T)
-        weighted = precision @ columns
-        variance = np.maximum(np.einsum("nw,nw->w", columns, weighted) / (n - f), 1e-300)
-        determinants = 2 * np.log(np.diag(cholesky)).sum() + np.linalg.slogdet(information)[1]
-        value = ((n - f) * np.log(variance).sum() / w + determinants) / 2
-        slope = (precision - (weighted / (w * variance)) @ weighted.T) / 2
-        return float(value), slope
+        Of both only the lower triangles count. None where the correlation matrix is singular.
+        """
+        (n, f), columns = self._size, self._columns
+        cholesky, failed = lapack.dpotrf(correlation, lower=1, clean=0, overwrite_a=1)
+        if failed:
+            return None
+        determinant = np.log(np.diag(cholesky)).sum()
+        inverse = lapack.dpotri(cholesky, lower=1, overwrite_c=1)[0]
+        solved = blas.dsymm(1.0, inverse, self._known, lower=1)
+        root, failed = lapack.dpotrf(self._known[:, :f].T @ solved[:, :f], lower=1)
+        if failed:
+            return None
+        trend = lapack.dtrtrs(root, solved[:, :f].T, lower=1)[0]  # P = C^-1 - trend^T trend
+        weighted = solved[:, f:] - trend.T @ (trend @ columns)
+        variance = np.maximum((columns * weighted).sum(axis=0) / (n - f), 1e-300)
+        determinant += np.log(np.diag(root)).sum()
+        value = determinant + (n - f) / 2 * np.log(variance).mean()
+        solved[:, :f], solved[:, f:] = trend.T, weighted / np.sqrt(len(variance) * variance)
+        return float(value), blas.dsyrk(-0.5, solved, beta=0.5, c=inverse, lower=1, overwrite_c=1)
 
 
 def _standardised(y: Array, features: Array) -> Array:

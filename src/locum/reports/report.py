@@ -8,8 +8,9 @@ from pathlib import Path
 
 from locum import __version__
 from locum.exceptions import StorageError
-from locum.reports import evidence, sections, way
+from locum.reports import sections, way
 from locum.reports.content import Report
+from locum.reports.drawing import drawn
 from locum.reports.html import Markup, element, page
 
 _CONTENTS = (
@@ -37,6 +38,7 @@ def render(report: Report) -> str:
     report
         What is known; what does not exist yet is said to be missing.
     """
+    evidence = drawn(report)
     return page(
         f"{report.study}: {report.verdict.words}",
         sections.headline(report),
@@ -46,12 +48,12 @@ def render(report: Report) -> str:
             sections.verdict(report),
             sections.outputs(report),
             way.used(report),
-            evidence.history(report),
-            evidence.fields(report),
-            evidence.coverage(report),
-            evidence.parity(report),
-            evidence.parameter_map(report),
-            evidence.bases(report),
+            evidence["history"],
+            evidence["fields"],
+            evidence["coverage"],
+            evidence["parity"],
+            evidence["parameter_map"],
+            evidence["bases"],
             sections.cost(report),
             sections.parameter_space(report),
             sections.failures(report),

@@ -20,6 +20,7 @@ from locum.execution.audit import AUDIT
 from locum.execution.candidate import Candidate
 from locum.execution.checking import Sweep, sweep
 from locum.execution.choosing import decide
+from locum.execution.environment import available_cores
 from locum.execution.sampling import calibration_samples
 from locum.execution.status import versions_document
 from locum.execution.training import truth_of
@@ -47,6 +48,14 @@ def up_to_date_report(work: Workspace, found: Sweep | None = None) -> Path:
         write_study_report(work, path, found)
         work.store.save_document(_WRITTEN, state)
     return path
+
+
+def expect_report(work: Workspace) -> None:
+    """Start a second process to draw with, where it has a core: to be called while simulations run."""
+    from locum.reports.drawing import has_helper, helper_ahead
+
+    if available_cores() > 1 and not has_helper():
+        work.resources.enter_context(helper_ahead())
 
 
 def _state(work: Workspace) -> str:

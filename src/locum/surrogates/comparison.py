@@ -28,9 +28,11 @@ from locum.surrogates.inferred_training import (
     InferredTraining,
     fold_errors,
     train_inferred,
+    wide_ensemble,
 )
 from locum.surrogates.interpolated import InterpolatedSurrogate
 from locum.surrogates.training import (
+    Ensembles,
     InterpolatedOptions,
     Trained,
     TrainingData,
@@ -160,7 +162,8 @@ def train_best(
     FitError
         The Gaussian processes cannot be fitted.
     """
-    trained = train_interpolated(data, interpolated, start)
+    ensembles = _read(data)
+    trained = train_interpolated(data, interpolated, start, ensembles)
     contenders = [
         Contender(
             "interpolated",
@@ -176,6 +179,7 @@ def train_best(
             inferred,
             regression=trained.surrogate.regression,
             to_beat=contenders[0].root_mean_squares(),
+            ensembles=ensembles,
         )
         contenders += _inferred_contenders(other)
     except FAILURES as error:  # the Gaussian processes answer, and the report says why
@@ -188,6 +192,14 @@ def train_best(
     chosen = other.surrogate if other is not None and won else trained.surrogate
     comparison = Comparison(tuple(contenders), chosen.kind, len(data.values))
     return Best(chosen, trained.statistics, other.statistics if other is not None else None, comparison)
+
+
+def _read(data: TrainingData) -> Ensembles:
+    """Every field's snapshots in a form that serves all kinds; nothing where one cannot be made."""
+    try:
+        return {name: wide_ensemble(data, name) for name in data.description.fields}
+    except FAILURES:  # whoever reads for itself can do with less, or says why not
+        return {}
 
 
 def _left_out(trained: Trained) -> dict[str, Array]:

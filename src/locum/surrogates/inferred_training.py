@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -20,13 +21,13 @@ from locum.inference.trajectories import Trajectories
 from locum.inference.transient import infer_transient
 from locum.parameters import ParameterSpace
 from locum.parameters.expressions import Expressions
-from locum.reduction import CompressedEnsemble, FieldBasis, SteadyBasis, TransientBasis, compressed_ensemble
+from locum.reduction import CompressedEnsemble, FieldBasis, SteadyBasis, TransientBasis
 from locum.reduction.transient import trapezoid_weights
 from locum.regression import QuantityPredictor, fit_quantities
 from locum.surrogates.correction import Missed, fit_correction
 from locum.surrogates.inferred import InferredField, InferredSurrogate
 from locum.surrogates.linear_functionals import FieldCoordinates, linear_functionals
-from locum.surrogates.training import TrainingData
+from locum.surrogates.training import Ensembles, TrainingData, compressed
 
 _WIDE_SHARE = 1e-3  # of the tolerance: what the basis that everything is done in leaves out
 _FINEST = 1e-13
@@ -163,6 +164,7 @@ def train_inferred(
     *,
     regression: QuantityPredictor | None = None,
     to_beat: Mapping[str, float] | None = None,
+    ensembles: Ensembles = MappingProxyType({}),
 ) -> InferredTraining:
     """Train on n simulations.
 
@@ -176,6 +178,8 @@ def train_inferred(
         Of the quantities of interest, where it was fitted already.
     to_beat
         Field to the typical error of another surrogate: what is far from it is not followed further.
+    ensembles
+        Fields to what :func:`wide_ensemble` made of their snapshots, where they were read already.
 
     Raises
     ------
@@ -187,7 +191,10 @@ def train_inferred(
         raise FitError("operator inference: needs a field; the model gives none")
     bars = to_beat or {}
     trained = {
-        name: _train_field(data, name, options, bars.get(name, np.inf)) for name in data.description.fields
+        name: _train_field(
+            data, name, ensembles.get(name) or wide_ensemble(data, name), options, bars.get(name, np.inf)
+        )
+        for name in data.description.fields
     }
     if regression is None:
         regression = _quantity_regression(data)
@@ -204,9 +211,10 @@ def train_inferred(
     return InferredTraining(surrogate, {name: part.statistics for name, part in trained.items()})
 
 
-def _train_field(data: TrainingData, name: str, options: InferredOptions, to_beat: float) -> _Trained:
-    transient = "time" in data.description.fields[name].dimensions
-    found = (_transient if transient else _steady)(data, name, options, to_beat)
+def _train_field(
+    data: TrainingData, name: str, ensemble: CompressedEnsemble, options: InferredOptions, to_beat: float
+) -> _Trained:
+    found = (_steady if ensemble.times is None else _transient)(data, name, ensemble, options, to_beat)
     space, statistics, predicted = data.description.space, found.statistics, found.predicted
     correction = None
     goal = _GOAL_SHARE * data.fields[name].tolerance
@@ -226,8 +234,9 @@ def _train_field(data: TrainingData, name: str, options: InferredOptions, to_bea
     return _Trained(field, statistics, found.coordinates, predicted)
 
 
-def _steady(data: TrainingData, name: str, options: InferredOptions, to_beat: float) -> _Equations:
-    ensemble = _ensemble(data, name)
+def _steady(
+    data: TrainingData, name: str, ensemble: CompressedEnsemble, options: InferredOptions, to_beat: float
+) -> _Equations:
     wide = ensemble.basis()
     assert isinstance(wide, SteadyBasis)
     coordinates = ensemble.coordinates(wide)
@@ -272,8 +281,9 @@ def _steady(data: TrainingData, name: str, options: InferredOptions, to_beat: fl
     )
 
 
-def _transient(data: TrainingData, name: str, options: InferredOptions, to_beat: float) -> _Equations:
-    ensemble = _ensemble(data, name)
+def _transient(
+    data: TrainingData, name: str, ensemble: CompressedEnsemble, options: InferredOptions, to_beat: float
+) -> _Equations:
     wide = ensemble.basis()
     assert isinstance(wide, TransientBasis)
     whole = ensemble.coordinates(wide)
@@ -309,16 +319,9 @@ def _transient(data: TrainingData, name: str, options: InferredOptions, to_beat:
     return _Equations(found.model, basis, coordinates, predicted, choice.errors, left, norms, statistics)
 
 
-def _ensemble(data: TrainingData, name: str) -> CompressedEnsemble:
-    """All snapshots in a basis that holds them far better than asked."""
-    description, field = data.description.fields[name], data.fields[name]
-    return compressed_ensemble(
-        field.blocks,
-        shape=description.shape,
-        times=data.description.times if "time" in description.dimensions else None,
-        inner_product=field.inner_product,
-        rtol=max(_WIDE_SHARE * field.tolerance, _FINEST),
-    )
+def wide_ensemble(data: TrainingData, name: str) -> CompressedEnsemble:
+    """All snapshots of one field in a basis that holds them far better than asked."""
+    return compressed(data, name, max(_WIDE_SHARE * data.fields[name].tolerance, _FINEST))
 
 
 def relative_changes(model: SteadyModel | EvolutionModel, space: ParameterSpace) -> Array:

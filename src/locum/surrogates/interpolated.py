@@ -7,9 +7,9 @@ maximum over a field is smoother in the parameters than what a truncated field w
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -24,6 +24,7 @@ from locum.regression import (
     coordinate_predictor_from_arrays,
     quantity_predictor_from_arrays,
 )
+from locum.regression.threads import one_blas_thread
 from locum.surrogates.deviation_scale import DeviationScale
 from locum.surrogates.prediction import Prediction
 from locum.surrogates.residual_indicator import ResidualIndicator
@@ -269,18 +270,6 @@ def _blocks(queries: int, width: int = 8) -> Iterator[slice]:
     return (slice(start, start + rows) for start in range(0, queries, rows))
 
 
-@contextmanager
-def _one_blas_thread(queries: int) -> Iterator[None]:
+def _one_blas_thread(queries: int) -> AbstractContextManager[None]:
     """One BLAS thread for many small products: several that spin on busy cores take ten times as long."""
-    if queries == 1:
-        yield
-        return
-    with _thread_pools().limit(limits=1, user_api="blas"):
-        yield
-
-
-@cache
-def _thread_pools() -> Any:
-    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
-
-    return ThreadpoolController()
+    return one_blas_thread() if queries > 1 else nullcontext()

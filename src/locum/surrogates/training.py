@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from locum.arrays import Array
-from locum.reduction import FieldBasis, InnerProduct, compressed_ensemble
+from locum.reduction import CompressedEnsemble, FieldBasis, InnerProduct, compressed_ensemble
 from locum.regression import QuantityPredictor, fit_coordinates, fit_quantities
 from locum.surrogates.interpolated import InterpolatedField, InterpolatedSurrogate
 from locum.surrogates.surrogate import Description
+
+Ensembles = Mapping[str, CompressedEnsemble]
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,7 @@ def train_interpolated(
     data: TrainingData,
     options: InterpolatedOptions,
     start: InterpolatedSurrogate | None = None,
+    ensembles: Ensembles = MappingProxyType({}),
 ) -> Trained:
     """Train on n simulations: bases from the tolerances, then regressions.
 
@@ -151,6 +155,9 @@ def train_interpolated(
         How.
     start
         An earlier round's surrogate: its hyper-parameters are where the searches begin.
+    ensembles
+        Fields whose snapshots were read already; they are read again where theirs is not fine enough, or
+        where a method is asked for.
 
     Raises
     ------
@@ -164,7 +171,7 @@ def train_interpolated(
     for name in data.description.fields:
         known = start.fields.get(name) if start is not None else None
         began = time.perf_counter()
-        basis, coordinates = _reduced(data, name, options)
+        basis, coordinates = _reduced(data, name, options, ensembles.get(name))
         reduced = time.perf_counter()
         fit = fit_coordinates(
             warped, coordinates, kernel=options.kernel, start=known.regression if known is not None else None
@@ -195,22 +202,32 @@ def train_interpolated(
     )
 
 
-def _reduced(data: TrainingData, name: str, options: InterpolatedOptions) -> tuple[FieldBasis, Array]:
-    """Basis of one field and the coordinates (n, m) of its snapshots, from one pass over them."""
-    field = data.fields[name]
+def compressed(data: TrainingData, name: str, rtol: float, method: str = "auto") -> CompressedEnsemble:
+    """All snapshots of one field, for bases of a relative tolerance: one pass over them."""
+    description, field = data.description.fields[name], data.fields[name]
     ensemble = compressed_ensemble(
         field.blocks,
-        shape=data.description.fields[name].shape,
-        times=data.description.times if "time" in data.description.fields[name].dimensions else None,
+        shape=description.shape,
+        times=data.description.times if "time" in description.dimensions else None,
         inner_product=field.inner_product,
-        rtol=options.truncation_share * field.tolerance,
-        method=options.method,
+        rtol=rtol,
+        method=method,
     )
     if len(ensemble.norms) != len(data.values):
         raise ValueError(
             f"field {name!r}: {len(ensemble.norms)} snapshots for {len(data.values)} simulations"
         )
-    basis = ensemble.basis(max_rank=options.max_rank)
+    return ensemble
+
+
+def _reduced(
+    data: TrainingData, name: str, options: InterpolatedOptions, ensemble: CompressedEnsemble | None
+) -> tuple[FieldBasis, Array]:
+    """Basis of one field and the coordinates (n, m) of its snapshots."""
+    rtol = options.truncation_share * data.fields[name].tolerance
+    if ensemble is None or options.method != "auto" or ensemble.rtol > rtol:
+        ensemble = compressed(data, name, rtol, options.method)
+    basis = ensemble.coarser(rtol).basis(max_rank=options.max_rank)
     return basis, ensemble.coordinates(basis)
 
 
