@@ -4,8 +4,8 @@ import pytest
 
 from locum.execution.workspace import open_workspace
 
-SEED, LARGEST = 3, 48
-BATCH = ["methods.design.batch=8"]  # six rounds; the study's own batches would take ten for the same
+SEED, LARGEST = 3, 60
+BATCH = ["methods.design.batch=8"]  # eight rounds instead of twelve
 
 
 @pytest.fixture(scope="module")
