@@ -180,14 +180,15 @@ def open_cluster(
 def _local_dask(workers: int, cores: int) -> Iterator[Any]:
     """A client of a Dask cluster whose workers are threads of this process.
 
-    Without Dask's own dashboard, which nobody is shown and which takes a second to import; without its limit
-    of memory, since what this process holds is not the workers'; and without its watch over garbage
-    collections: a Ctrl-C that comes during one would be heard in its callback, where it is ignored.
+    Without Dask's own dashboard, which nobody is shown and which takes a second to import, and the profile
+    of all threads, a hundred times a second, that it would show; without its limit of memory, since what this
+    process holds is not the workers'; and without its watch over garbage collections: a Ctrl-C that comes
+    during one would be heard in its callback, where it is ignored.
     """
     common = {"protocol": "inproc://", "dashboard": False, "dashboard_address": ONLY_HERE}
     worker = common | {"nthreads": 1, "memory_limit": 0, "resources": {CORES: cores}}
     with (
-        dask.config.set({"distributed.admin.log-length": 0}),
+        dask.config.set({"distributed.admin.log-length": 0, "distributed.worker.profile.enabled": False}),
         SpecCluster(
             scheduler={"cls": Scheduler, "options": common},
             workers={number: {"cls": Worker, "options": worker} for number in range(workers)},

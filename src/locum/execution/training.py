@@ -21,6 +21,7 @@ from locum.execution.workspace import Workspace
 from locum.highfidelity import HasInnerProduct, lumped_mass
 from locum.reduction import InnerProduct
 from locum.registry import Version
+from locum.regression.threads import one_blas_thread
 from locum.snapshots import SampleRecord, training_set_hash
 from locum.surrogates import (
     Description,
@@ -63,7 +64,8 @@ def fit(work: Workspace, held_back: Collection[str] = ()) -> Fitted:
     require_enough(work, held_back)
     started = time.perf_counter()
     training = training_samples(work, held_back)
-    made = _made(work, training)
+    with one_blas_thread():  # simulations run on the other cores
+        made = _made(work, training)
     seconds = time.perf_counter() - started
     return Fitted(made.surrogate, made.statistics, _identities(training), seconds, made.comparison)
 

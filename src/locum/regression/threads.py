@@ -27,7 +27,7 @@ def one_thread() -> Iterator[None]:
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """One thread for BLAS, which prediction uses."""
+    """One thread for BLAS, which prediction and reduction use."""
     with _pools().limit(limits=1, user_api="blas"):
         yield
 
