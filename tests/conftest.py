@@ -39,7 +39,6 @@ WAVE = {
         "surrogate": "interpolated",  # which takes some rounds
         "design": {"initial": 8, "batch": 4},
         "calibration": {"simulations": 6},
-        "regression": {"kernel": "rbf"},  # which is what it would choose
     },
     "execution": {"workers": 1},
     "storage": {"folder": "study"},

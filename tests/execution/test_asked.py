@@ -19,13 +19,14 @@ def test_the_loop_simulates_where_somebody_got_no_answer_within_tolerance(
     locum_flow, wave_study, finish
 ) -> None:
     """Half of the distribution is asked to be within tolerance: what a query asks lies in the other half."""
-    study = wave_study(accuracy={"share": 0.5})
+    study = wave_study(accuracy={"share": 0.5, "tolerance": 0.006})
     values = np.random.default_rng(1).random((2000, 2))
     with open_workspace(study, quiet=True) as work:
         finish(work, sampling.first_samples(work))
         first = training.train(work)
         checking.check(work, first)
         promotion.promote(work, first)
+        assert work.standing is not None and work.standing.verdict.within
         over = values[first.checked.predict(values).verdict == "over tolerance"][:4]
         before = len(work.samples(outcome="done"))
         outbox = Outbox(work.store.database)
