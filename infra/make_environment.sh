@@ -48,7 +48,7 @@ other=$!
 install --no-deps --requirement <(every_other 1) || { kill "$other"; exit 1; }
 wait "$other"
 install --requirement requirements.lock
-# So does its compiling.
+# pip would compile on one core as well.
 "$environment/bin/python" -m compileall -qq -j 0 -x '/tests?/' "$environment/lib" || true
 echo "installing locum itself"
 "$environment/bin/python" -m pip install -qq --no-deps --no-build-isolation --editable .

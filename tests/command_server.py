@@ -23,9 +23,7 @@ from prefect.context import refresh_global_settings_context  # noqa: E402
 
 for module in (
     "anyio._backends._asyncio",
-    "bokeh.application.handlers.document_lifecycle",
     "dask.array",
-    "distributed.dashboard.scheduler",
     "distributed.http.scheduler.info",
     "distributed.http.scheduler.prometheus",
     "distributed.http.worker.prometheus",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -135,6 +136,7 @@ def test_a_study_that_is_opened_ahead_simulates_before_its_flow_begins(
             records = calibration_to_run(work)
             assert [record.purpose for record in records] == ["calibration"] * 6
             simulate(work, records)
+            assert not any("distributed" in repr(each) for each in gc.callbacks)  # they swallow Ctrl-C
             assert [record.outcome for record in work.samples()] == ["done"] * 6
             assert (work.progress.done, work.progress.planned) == (6, 0)
             assert calibration_to_run(work) == []

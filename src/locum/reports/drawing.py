@@ -2,7 +2,8 @@
 
 Nearly all the time that a report takes is drawing. The second process is an interpreter of its own, since a
 fork would not survive the threads of a run. It takes as long to start as half of the pictures take to draw:
-so it is started ahead, while the last simulations run, and without it everything is drawn here.
+so it is started ahead, while the last simulations run, and without it everything is drawn here. The report
+goes to it through a pipe that only these two hold, in the form of :mod:`multiprocessing`; no file is read.
 """
 
 from __future__ import annotations
