@@ -101,7 +101,6 @@ def _run(function: Callable[[], None], requests: int, answers: int) -> NoReturn:
         sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w", 1), os.fdopen(2, "w", 1)
         os.environ.update(single_threaded())  # for libraries that the model will load
         threadpool_limits(1)  # for those that are there
-        gc.freeze()
         gc.enable()
         function()
         status = 0
