@@ -50,8 +50,8 @@ def spawned(module: str) -> Child:
 
 
 def can_fork() -> bool:
-    """Whether a fork would leave nothing behind."""
-    return threading.active_count() == 1
+    """Whether a fork would leave nothing behind; only on Linux do system libraries survive one."""
+    return sys.platform == "linux" and threading.active_count() == 1
 
 
 class Forked:

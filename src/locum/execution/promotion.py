@@ -41,7 +41,7 @@ def promote(work: Workspace, candidate: Candidate) -> Decision:
 def _on_its_calibration(
     work: Workspace, candidate: Candidate, champion: Candidate
 ) -> dict[str, CalibrationResult]:
-    """How the champion does on the candidate's calibration simulations: most often they calibrated it, too."""
+    """How the champion does on the candidate's calibration simulations: most often they calibrated it too."""
     made_from = [each.version.manifest.get(CALIBRATION_SET) for each in (candidate, champion)]
     if made_from[0] is not None and made_from[0] == made_from[1]:
         return calibrated_results(champion.checked)
