@@ -207,7 +207,8 @@ def _tolerance_band(axes: Axes, output: Output, ends: Array) -> float:
     axes.axhline(0, color=INK, linewidth=0.9, zorder=1)
     if output.tolerance is None:
         return 0.0
-    half = output.tolerance * (np.abs(ends) if output.relative else np.ones(2))
+    ends = np.unique([*ends, np.clip(0.0, *ends)])  # a relative one has a corner at zero
+    half = output.tolerance * (np.abs(ends) if output.relative else np.ones(len(ends)))
     for sign in (-1, 1):
         axes.plot(ends, sign * half, color=RED, linewidth=1.2, linestyle=(0, (5, 2)))
     return float(half.max())
