@@ -8,7 +8,8 @@ planned sample in, a few numbers out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import Future, InvalidStateError, as_completed
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event, Lock
@@ -16,14 +17,7 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 import dask
-from distributed import (
-    Client,
-    KilledWorker,
-    Scheduler,
-    SpecCluster,
-    Worker,
-    as_completed,
-)
+from distributed import Client, Scheduler, SpecCluster, Worker
 from distributed.gc import disable_gc_diagnosis
 
 from locum.exceptions import SimulationError
@@ -44,14 +38,24 @@ class Watcher(Protocol):
         ...
 
 
-class _Pool:
-    """The simulation processes of a cluster, as many as it has workers: each takes one for a simulation.
+Answer = Future[dict[str, Any]]
 
-    Outcomes are handed over here, by identity: to gather them through Dask costs as much as to schedule.
+
+class _Outcome(Answer):
+    """What will have become of a sample."""
+
+    task: Any = None  # of Dask, which does not run what nobody holds
+
+
+class _Pool:
+    """The simulation processes of a cluster, as many as it has workers, and the outcomes of what they run.
+
+    Workers are threads of this process, so outcomes, by identity, are handed over here: to gather them
+    through Dask costs as much as to schedule.
     """
 
     def __init__(self, processes: Sequence[SimulationProcess]) -> None:
-        self.outcomes: dict[str, dict[str, Any]] = {}
+        self.outcomes: dict[str, _Outcome] = {}
         self._idle = list(processes)
         self._taking = Lock()
 
@@ -66,23 +70,32 @@ class _Pool:
         finally:
             self._idle.append(process)
 
+    def close(self) -> None:
+        """Let nobody wait any more."""
+        for outcome in list(self.outcomes.values()):
+            if outcome.cancel():
+                outcome.set_running_or_notify_cancel()
+
 
 # of each open cluster: what Dask sends to a worker is a copy
 _POOLS: dict[str, _Pool] = {}
 
 
 def _run_on_worker(sample: dict[str, Any], pool: str) -> None:
-    identity, outcomes = sample["identity"], _POOLS[pool].outcomes
-    with _POOLS[pool].taken(identity) as process:
+    identity = sample["identity"]
+    outcome = _POOLS[pool].outcomes[identity]
+    with suppress(InvalidStateError), _POOLS[pool].taken(identity) as process:  # the cluster closes meanwhile
         try:
-            outcomes[identity] = process.run(sample)
+            outcome.set_result(process.run(sample))
         except SimulationError as error:
-            outcomes[identity] = {"outcome": "lost", "failure": error.failure, "reason": error.reason}
+            outcome.set_result({"outcome": "lost", "failure": error.failure, "reason": error.reason})
+        except Exception as error:
+            outcome.set_exception(error)
 
 
 @dataclass(frozen=True, eq=False)
 class Cluster:
-    """Runs planned samples, a future each."""
+    """Runs planned samples, a task of Dask each."""
 
     client: Any
     pool: str
@@ -91,11 +104,11 @@ class Cluster:
     closing: Event
     cores: int
     lost: Callable[[SampleRecord], Sequence[Attempt]]
-    _begun: list[Any] = field(default_factory=list, repr=False)
+    _submitting: Lock = field(default_factory=Lock, repr=False)
 
     def begin(self, records: Sequence[SampleRecord]) -> None:
         """Let planned samples run; :meth:`simulate` waits for those that it is given of them."""
-        self._begun.extend(self._submitted(records))
+        self._submitted(records)
 
     def simulate(self, records: Sequence[SampleRecord], watcher: Watcher) -> None:
         """Run planned samples to their outcomes, in the catalogue when this returns.
@@ -108,46 +121,44 @@ class Cluster:
         StorageError
             An outcome could not be committed (disk full, say); every committed sample stays.
         """
-        futures = self._submitted(records)
-        for future in as_completed(list(futures), loop=self.client.loop):
-            record = futures.pop(future)
+        outcomes = self._submitted(records)
+        for outcome in as_completed(outcomes):
             if self.closing.is_set():
                 return  # the processes were ended, the simulations did not fail
-            answer = self._outcome(future, record)
+            record = outcomes[outcome]
+            _POOLS[self.pool].outcomes.pop(record.identity, None)
+            answer = outcome.result()
             if answer["outcome"] == "lost":
                 error = SimulationError(answer["reason"], answer["failure"])
                 cost = record_loss(self.store, record, error, self.timeout, self.lost)
                 answer = {"outcome": "failed", "seconds": cost.seconds}
             watcher.simulated(answer["outcome"], answer.get("seconds", 0.0))
 
-    def _outcome(self, future: Any, record: SampleRecord) -> dict[str, Any]:
-        """What became of a sample whose task is done; raises what the task did."""
-        if future.status == "finished":
-            return _POOLS[self.pool].outcomes[record.identity]
-        error = future.exception()
-        if not isinstance(error, KilledWorker):
-            raise error
-        reason = "the worker died each time it ran this sample"
-        return {"outcome": "lost", "failure": "killed", "reason": reason}
-
-    def _submitted(self, records: Sequence[SampleRecord]) -> dict[Any, SampleRecord]:
-        """Hand samples to Dask, all of one priority in one message: a message each costs more than a task."""
-        futures: dict[Any, SampleRecord] = {}
+    def _submitted(self, records: Sequence[SampleRecord]) -> dict[Answer, SampleRecord]:
+        """Hand to Dask what was not yet, all of one priority in one message: that costs more than a task."""
+        with self._submitting:
+            outcomes = _POOLS[self.pool].outcomes
+            new = {_Outcome(): record for record in records if record.identity not in outcomes}
+            outcomes |= {record.identity: outcome for outcome, record in new.items()}
+            asked: dict[Answer, SampleRecord] = {outcomes[record.identity]: record for record in records}
         for priority in (1, 0):
-            mine = [record for record in records if (record.purpose == "calibration") == (priority == 0)]
+            mine = {out: record for out, record in new.items() if _priority(record) == priority}
             if mine:
-                samples, keys = [record.to_dict() for record in mine], [record.identity for record in mine]
-                resources = {CORES: self.cores}
                 sent = self.client.map(
                     partial(_run_on_worker, pool=self.pool),
-                    samples,
-                    key=keys,
+                    [record.to_dict() for record in mine.values()],
+                    key=[f"{record.identity} {uuid4().hex}" for record in mine.values()],
                     pure=False,
                     priority=priority,
-                    resources=resources,
+                    resources={CORES: self.cores},
                 )
-                futures |= dict(zip(sent, mine, strict=True))
-        return futures
+                for outcome, task in zip(mine, sent, strict=True):
+                    outcome.task = task
+        return asked
+
+
+def _priority(record: SampleRecord) -> int:
+    return 0 if record.purpose == "calibration" else 1
 
 
 @contextmanager
@@ -174,6 +185,7 @@ def open_cluster(
                 yield Cluster(client, pool, store, processes[0].timeout, closing, cores, lost)
             finally:
                 closing.set()
+                _POOLS[pool].close()
     finally:
         del _POOLS[pool]
 
