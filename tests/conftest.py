@@ -7,12 +7,13 @@ import importlib.util
 import itertools
 import json
 import os
-import select
+import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -134,18 +135,23 @@ def curved() -> ModuleType:
     return module
 
 
-def in_fresh_interpreter(*arguments: object, folder: Path | None = None, **environment: str) -> Finished:
-    """Run a module as a program, with no Prefect server unless one is named."""
-    command = [sys.executable, "-m", *map(str, arguments)]
+def finished(command: Sequence[object], folder: Path | None, environment: Mapping[str, str]) -> Finished:
+    """Run a command to its end, with no Prefect server unless the environment names one."""
     inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
     return subprocess.run(
-        command,
+        list(map(str, command)),
         cwd=folder,
-        env=inherited | environment,
+        env=inherited | dict(environment),
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=COMMAND_LIMIT,
     )
+
+
+def in_fresh_interpreter(*arguments: object, folder: Path | None = None, **environment: str) -> Finished:
+    """Run a module as a program."""
+    return finished([sys.executable, "-m", *arguments], folder, environment)
 
 
 @pytest.fixture(scope="session")
@@ -221,36 +227,28 @@ def postgresql() -> Iterator[Callable[[], str]]:
 
 
 @pytest.fixture(scope="session")
-def command_server() -> Iterator[subprocess.Popen[str]]:
-    """What forks a process for every command; see ``command_server.py``."""
-    command = [sys.executable, str(HERE / "command_server.py")]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as server:
-        yield server
-        assert server.stdin is not None
-        server.stdin.close()
+def warm_locum(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The program ``locum`` that has imported already what it needs; see ``command_server.py``."""
+    folder = tmp_path_factory.mktemp("bin")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(folder / "socket"))
+        listener.listen()
+        command = [sys.executable, str(HERE / "command_server.py"), str(listener.fileno())]
+        server = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[listener.fileno()])
+    program = folder / "locum"
+    ask = shlex.join([sys.executable, "-IS", str(HERE / "command_client.py"), str(folder / "socket")])
+    program.write_text(f'#!/bin/sh\nexec {ask} "$@"\n')
+    program.chmod(0o700)
+    with server:
+        yield program
 
 
 @pytest.fixture
-def locum(command_server: subprocess.Popen[str], tmp_path: Path) -> Callable[..., Finished]:
+def locum(warm_locum: Path, tmp_path: Path) -> Callable[..., Finished]:
     """Run a command in the test's folder: ``locum("run", "wave.yaml", WAVE_LOG="runs.txt")``."""
 
     def run(*arguments: object, **environment: str) -> Finished:
-        command = list(map(str, arguments))
-        streams = {name: tmp_path / f".{name}" for name in ("stdout", "stderr")}
-        request = {"arguments": command, "folder": str(tmp_path), "environment": environment}
-        request |= {name: str(path) for name, path in streams.items()}
-        assert command_server.stdin is not None and command_server.stdout is not None
-        command_server.stdin.write(json.dumps(request) + "\n")
-        command_server.stdin.flush()
-        if not select.select([command_server.stdout], [], [], COMMAND_LIMIT)[0]:
-            command_server.kill()
-            pytest.fail(f"locum {' '.join(command)}: no end after {COMMAND_LIMIT} seconds")
-        status = command_server.stdout.readline()
-        assert status, command_server.stderr and command_server.stderr.read()
-        texts = {name: path.read_text(encoding="utf-8") for name, path in streams.items()}
-        return subprocess.CompletedProcess(command, int(status), **texts)
+        return finished([warm_locum, *arguments], tmp_path, environment)
 
     return run
 
@@ -327,15 +325,17 @@ def first_run(made_once: Callable[..., tuple[Path, Finished]]) -> tuple[Path, Fi
 
 
 @pytest.fixture(scope="session")
-def fin_run(made_once: Callable[..., tuple[Path, Finished]], prefect_server: str) -> tuple[Path, Finished]:
+def fin_run(
+    made_once: Callable[..., tuple[Path, Finished]], warm_locum: Path, prefect_server: str
+) -> tuple[Path, Finished]:
     """Folder in which ``configs/fin.yaml`` was run as it is shipped, and what the run said."""
 
     def run(folder: Path) -> Finished:
         for path in CONFIGS.glob("fin.*"):
             (folder / "configs").mkdir(exist_ok=True)
             shutil.copy(path, folder / "configs")
-        command = ("locum.cli", "run", "configs/fin.yaml", "--quiet", "--json")
-        return in_fresh_interpreter(*command, folder=folder, PREFECT_API_URL=prefect_server)
+        command = (warm_locum, "run", "configs/fin.yaml", "--quiet", "--json")
+        return finished(command, folder, {"PREFECT_API_URL": prefect_server})
 
     return made_once("fin_run", run)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -82,8 +81,8 @@ def simulate_here() -> Callable[[Workspace, Sequence[SampleRecord]], None]:
 
 
 @contextmanager
-def _dashboard_of(studies: Iterable[Path], **environment: str) -> Iterator[str]:
-    command = [sys.executable, "-m", "locum.cli", "dashboard", *map(str, studies), "--port", "0"]
+def _dashboard_of(program: Path, studies: Iterable[Path], **environment: str) -> Iterator[str]:
+    command = [program, "dashboard", *studies, "--port", "0"]
     inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=inherited | environment) as process:
         assert process.stdout is not None
@@ -94,15 +93,15 @@ def _dashboard_of(studies: Iterable[Path], **environment: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def dashboard_of() -> Callable[..., AbstractContextManager[str]]:
+def dashboard_of(warm_locum: Path) -> Callable[..., AbstractContextManager[str]]:
     """``locum dashboard`` of studies on a free port while a block runs; its address."""
-    return _dashboard_of
+    return partial(_dashboard_of, warm_locum)
 
 
 @pytest.fixture(scope="session")
-def dashboard(studies: dict[str, Path]) -> Iterator[Dashboard]:
+def dashboard(studies: dict[str, Path], dashboard_of) -> Iterator[Dashboard]:
     """The dashboard of these studies."""
-    with _dashboard_of(studies.values()) as address:
+    with dashboard_of(studies.values()) as address:
         yield Dashboard(address, studies)
 
 
