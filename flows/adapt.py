@@ -73,7 +73,6 @@ def adapt(
             candidate = train_candidate(work, pipeline.held_back, fitted)
             found = check_candidate(work, candidate, pipeline.held_back)
             promote_candidate(work, candidate)
-            publish_convergence(work)
             decision = decide(work)
             while pipeline.has_room:
                 chosen = choose_next(work, candidate, found, decision, asked, pipeline.held_back)
@@ -83,6 +82,8 @@ def adapt(
                         expect_report(work)
                     break
                 running.append(batch)
+            work.publish_labels()  # not sooner: workers may wait
+            publish_convergence(work)
             if not pipeline.held_back:
                 break
             if running:

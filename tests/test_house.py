@@ -34,7 +34,7 @@ FLOORS = (
     ("reduction",),
     ("regression",),
     ("parameters",),
-    ("arrays", "exceptions", "data"),
+    ("arrays", "exceptions", "data", "lazily"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 MATHEMATICS = FLOORS[FLOORS.index(("adaptivity",)) :]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -119,6 +121,46 @@ def test_warm_processes_wait_for_a_study_and_are_those_that_it_takes(
     with warm_processes(1):
         [unused] = simulation_process._WARM
     assert unused.poll() is not None
+
+
+FORK = """
+import os, sys
+from locum.execution.simulation_process import warm_processes
+from locum.execution.workspace import open_workspace
+
+with open(sys.argv[1]) as ours, warm_processes(2), open_workspace(sys.argv[1], quiet=True) as work:
+    first, second = work.plan(work.space.sample(2, work.generator("test")), "design")
+    [process] = work.processes
+    child = process._process
+    process.begin(first.to_dict())
+    print(process.run(second.to_dict())["outcome"], work.store.outcome(first.identity).outcome)
+    files = [os.readlink(f"/proc/{child.pid}/fd/{name}") for name in os.listdir(f"/proc/{child.pid}/fd")]
+    print(type(child).__name__, ours.name in files, os.getsid(child.pid) == child.pid, child.poll())
+print(child.poll())
+"""
+
+
+def test_a_forked_process_simulates_and_shares_nothing_that_is_open(
+    wave_study: Callable[..., Path], tmp_path: Path
+) -> None:
+    """In a process of its own: a test may have threads, which a fork would leave behind."""
+    (tmp_path / "fork.py").write_text(FORK)
+    command = [sys.executable, tmp_path / "fork.py", wave_study(model={"options": {"does": "print"}})]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    assert finished.stdout.splitlines() == ["done done", "Forked False True None", "-9"]
+    assert "said by the model" in (tmp_path / "study" / "logs" / "simulations.log").read_text()
+
+
+def test_a_sample_that_was_begun_is_waited_for(started, monkeypatch, tmp_path: Path) -> None:
+    log = tmp_path / "runs.txt"
+    monkeypatch.setenv("WAVE_LOG", str(log))
+    process, samples = started()
+    process.begin(samples[0])
+    assert process.run(samples[0])["seconds"] > 0.0
+    process.begin(samples[1])
+    assert process.run(samples[2])["outcome"] == "done"
+    assert process.run(samples[1])["seconds"] == 0.0  # committed before the one that was asked for
+    assert len(log.read_text().splitlines()) == 3
 
 
 def test_a_study_that_is_opened_ahead_simulates_before_its_flow_begins(

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betaincinv, betaln
+import scipy
 
 from locum.arrays import Array
 
@@ -74,7 +74,7 @@ class CoverageDistribution:
 
     def quantile(self, probability: float) -> float:
         """Coverage that a calibration set stays below with this probability."""
-        return float(betaincinv(self.a, self.b, probability))
+        return float(scipy.special.betaincinv(self.a, self.b, probability))
 
 
 def coverage_distribution(n: int, coverage: float) -> CoverageDistribution:
@@ -104,9 +104,9 @@ def expected_share(n: int, audited: int, coverage: float, confidence: float = 0.
     distribution = coverage_distribution(n, coverage)
     k = np.arange(audited + 1)
     logarithms = (
-        betaln(k + distribution.a, audited - k + distribution.b)
-        - betaln(distribution.a, distribution.b)
-        - betaln(k + 1, audited - k + 1)
+        scipy.special.betaln(k + distribution.a, audited - k + distribution.b)
+        - scipy.special.betaln(distribution.a, distribution.b)
+        - scipy.special.betaln(k + 1, audited - k + 1)
         - math.log(audited + 1)
     )
     cumulated = np.cumsum(np.exp(logarithms))
@@ -118,11 +118,11 @@ def expected_share(n: int, audited: int, coverage: float, confidence: float = 0.
 def binomial_interval(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Two-sided Clopper-Pearson interval for a probability of which k successes in n were seen."""
     tail = (1 - confidence) / 2
-    lower = float(betaincinv(k, n - k + 1, tail)) if k > 0 else 0.0
-    upper = float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0
+    lower = float(scipy.special.betaincinv(k, n - k + 1, tail)) if k > 0 else 0.0
+    upper = float(scipy.special.betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0
     return lower, upper
 
 
 def share_lower_limit(k: int, n: int, confidence: float) -> float:
     """One-sided Clopper-Pearson limit: after k successes in n the share is at least this."""
-    return float(betaincinv(k, n - k + 1, 1 - confidence)) if k > 0 else 0.0
+    return float(scipy.special.betaincinv(k, n - k + 1, 1 - confidence)) if k > 0 else 0.0

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from locum.errors.newton_corrector import CORRECTIONS, newton_correction
-from locum.execution.projecting import is_nonlinear, separation_is_kept
-from locum.execution.surrogate_choice import corrected_by_newton
+from locum.execution.projecting import separation_is_kept
+from locum.execution.surrogate_choice import corrected_by_newton, is_nonlinear
 from locum.execution.workspace import Workspace
 from locum.highfidelity import HasAffineOperators, HasOperators
 from locum.highfidelity.equations import Equations

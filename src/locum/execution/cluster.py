@@ -1,8 +1,8 @@
-"""Where simulations run: a Dask cluster whose workers each keep one simulation process.
+"""Where simulations run: a Dask cluster with a worker for every simulation process.
 
-Dask decides what runs where; a worker's thread only waits for its simulation process, so a local cluster
-needs no worker processes of its own and starts at once. Fields never travel through the scheduler: a task is
-a planned sample in, a few numbers out.
+Dask decides what runs when; a worker's thread only waits for a simulation process, so a local cluster needs
+no worker processes of its own and starts at once. Fields never travel through the scheduler: a task is a
+planned sample in, a few numbers out.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from queue import SimpleQueue
-from threading import Event
+from functools import partial
+from threading import Event, Lock
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -22,9 +22,7 @@ from distributed import (
     Scheduler,
     SpecCluster,
     Worker,
-    WorkerPlugin,
     as_completed,
-    get_worker,
 )
 from distributed.gc import disable_gc_diagnosis
 
@@ -46,47 +44,40 @@ class Watcher(Protocol):
         ...
 
 
-class SimulationPlugin(WorkerPlugin):  # type: ignore[misc]
-    """Gives every Dask worker its own simulation process, which builds the model before the worker joins."""
+class _Pool:
+    """The simulation processes of a cluster, as many as it has workers: each takes one for a simulation.
 
-    name = "locum-simulation"
+    Outcomes are handed over here, by identity: to gather them through Dask costs as much as to schedule.
+    """
 
-    def __init__(self, pool: str) -> None:
-        self.pool = pool
+    def __init__(self, processes: Sequence[SimulationProcess]) -> None:
+        self.outcomes: dict[str, dict[str, Any]] = {}
+        self._idle = list(processes)
+        self._taking = Lock()
 
-    def setup(self, worker: Any) -> None:
-        """Take one of the processes that were started for the workers."""
-        self.process = _STARTED[self.pool].get()
-
-    def teardown(self, worker: Any) -> None:
-        """End the process with the worker."""
-        self.process.stop()
-
-
-# processes that wait for their worker, of each open cluster: what Dask sends to a worker is a copy
-_STARTED: dict[str, SimpleQueue[SimulationProcess]] = {}
-
-
-def _run_on_worker(sample: dict[str, Any]) -> dict[str, Any]:
-    process: SimulationProcess = get_worker().plugins[SimulationPlugin.name].process
-    try:
-        return process.run(sample)
-    except SimulationError as error:
-        return {"outcome": "lost", "failure": error.failure, "reason": error.reason}
+    @contextmanager
+    def taken(self, identity: str) -> Iterator[SimulationProcess]:
+        """The process that has begun a sample, else one that has begun none."""
+        with self._taking:
+            process = min(self._idle, key=lambda each: (each.begun != identity, each.begun is not None))
+            self._idle.remove(process)
+        try:
+            yield process
+        finally:
+            self._idle.append(process)
 
 
-def _answer(result: Any) -> dict[str, Any]:
-    """What a task returned, or why it returned nothing; Dask gives its error as one raises it."""
-    if isinstance(result, dict):
-        return result
-    error = result[1] if isinstance(result, tuple) else result
-    if not isinstance(error, KilledWorker):
-        raise error
-    return {
-        "outcome": "lost",
-        "failure": "killed",
-        "reason": "the worker died each time it ran this sample",
-    }
+# of each open cluster: what Dask sends to a worker is a copy
+_POOLS: dict[str, _Pool] = {}
+
+
+def _run_on_worker(sample: dict[str, Any], pool: str) -> None:
+    identity, outcomes = sample["identity"], _POOLS[pool].outcomes
+    with _POOLS[pool].taken(identity) as process:
+        try:
+            outcomes[identity] = process.run(sample)
+        except SimulationError as error:
+            outcomes[identity] = {"outcome": "lost", "failure": error.failure, "reason": error.reason}
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +85,7 @@ class Cluster:
     """Runs planned samples, a future each."""
 
     client: Any
-    workers: int
+    pool: str
     store: SnapshotStore
     timeout: float | None
     closing: Event
@@ -118,17 +109,26 @@ class Cluster:
             An outcome could not be committed (disk full, say); every committed sample stays.
         """
         futures = self._submitted(records)
-        finished = as_completed(list(futures), loop=self.client.loop, with_results=True, raise_errors=False)
-        for future, result in finished:
+        for future in as_completed(list(futures), loop=self.client.loop):
             record = futures.pop(future)
             if self.closing.is_set():
                 return  # the processes were ended, the simulations did not fail
-            answer = _answer(result)
+            answer = self._outcome(future, record)
             if answer["outcome"] == "lost":
                 error = SimulationError(answer["reason"], answer["failure"])
                 cost = record_loss(self.store, record, error, self.timeout, self.lost)
                 answer = {"outcome": "failed", "seconds": cost.seconds}
             watcher.simulated(answer["outcome"], answer.get("seconds", 0.0))
+
+    def _outcome(self, future: Any, record: SampleRecord) -> dict[str, Any]:
+        """What became of a sample whose task is done; raises what the task did."""
+        if future.status == "finished":
+            return _POOLS[self.pool].outcomes[record.identity]
+        error = future.exception()
+        if not isinstance(error, KilledWorker):
+            raise error
+        reason = "the worker died each time it ran this sample"
+        return {"outcome": "lost", "failure": "killed", "reason": reason}
 
     def _submitted(self, records: Sequence[SampleRecord]) -> dict[Any, SampleRecord]:
         """Hand samples to Dask, all of one priority in one message: a message each costs more than a task."""
@@ -139,7 +139,12 @@ class Cluster:
                 samples, keys = [record.to_dict() for record in mine], [record.identity for record in mine]
                 resources = {CORES: self.cores}
                 sent = self.client.map(
-                    _run_on_worker, samples, key=keys, pure=False, priority=priority, resources=resources
+                    partial(_run_on_worker, pool=self.pool),
+                    samples,
+                    key=keys,
+                    pure=False,
+                    priority=priority,
+                    resources=resources,
                 )
                 futures |= dict(zip(sent, mine, strict=True))
         return futures
@@ -162,18 +167,15 @@ def open_cluster(
         What is left of a sample whose process died.
     """
     closing, pool = Event(), uuid4().hex
-    _STARTED[pool] = SimpleQueue()
-    for process in processes:
-        _STARTED[pool].put(process)
+    _POOLS[pool] = _Pool(processes)
     try:
         with _local_dask(len(processes), cores) as client:
-            client.register_plugin(SimulationPlugin(pool))
             try:
-                yield Cluster(client, len(processes), store, processes[0].timeout, closing, cores, lost)
+                yield Cluster(client, pool, store, processes[0].timeout, closing, cores, lost)
             finally:
                 closing.set()
     finally:
-        del _STARTED[pool]
+        del _POOLS[pool]
 
 
 @contextmanager

@@ -25,8 +25,8 @@ def head_start(path: str | Path, overrides: Sequence[str] = (), *, quiet: bool =
     """
     with opened_ahead(path, overrides, quiet=quiet) as work:
         if not work.samples():
-            work.start_cluster()
-            if not foreseen(work.study, work.model).by_equations:
-                work.begun.extend(calibration_to_run(work))
-                work.cluster.begin(work.begun)
+            if foreseen(work.study, work.model).by_equations:
+                work.start_cluster()
+            else:
+                work.begin(calibration_to_run(work))
         yield

@@ -1,4 +1,4 @@
-"""Projected surrogates in a study: which models have them, and how one is made of stored simulations."""
+"""Projected surrogates in a study: how one is made of a model's equations and stored simulations."""
 
 from __future__ import annotations
 
@@ -12,15 +12,11 @@ from locum.adaptivity import relative_to_tolerance
 from locum.arrays import Array
 from locum.errors.calibration import measured_indicator
 from locum.errors.tolerance import Tolerance
+from locum.execution.surrogate_choice import is_nonlinear
 from locum.highfidelity import (
     HasAffineOperators,
-    HasCoefficientExpressions,
     HasCoercivityBound,
-    HasInnerProduct,
-    HasOperators,
-    HasResidual,
     HasTimeStepping,
-    HighFidelityModel,
 )
 from locum.highfidelity.equations import Equations
 from locum.reduction.definiteness import is_symmetric
@@ -53,24 +49,8 @@ if TYPE_CHECKING:
 _SEPARATION_SHARE = 0.01  # of the tolerance; figures magnify it by the conditioning of the system
 
 
-def lack_of(model: HighFidelityModel) -> str | None:
-    """What a model lacks for a projected surrogate, as a sentence goes on after its name; nothing is run."""
-    if not isinstance(model, HasAffineOperators | HasOperators | HasResidual):
-        return "hands over no equations (affine_operators, operators, or residual and jacobian)"
-    if not isinstance(model, HasInnerProduct):
-        return "has no inner_product, in which errors are bounded"
-    if isinstance(model, HasAffineOperators) and not isinstance(model, HasCoefficientExpressions):
-        return "has no coefficient_expressions, without which nothing can be saved"
-    return None
-
-
-def is_nonlinear(model: HighFidelityModel) -> bool:
-    """Whether a model's equations are known by their residual alone."""
-    return isinstance(model, HasResidual) and not isinstance(model, HasAffineOperators | HasOperators)
-
-
 def lacking_outputs(model: Any, fields: Iterable[str], quantities: Iterable[str]) -> str | None:
-    """What of the outputs of a model its equations do not give; as :func:`lack_of`."""
+    """What of the outputs of a model its equations do not give, as a sentence goes on after its name."""
     declared = Equations(model).outputs()
     for name in quantities:
         if name not in declared:

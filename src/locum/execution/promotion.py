@@ -8,7 +8,7 @@ from locum.errors import CheckedSurrogate, Truth, measured_errors
 from locum.execution.candidate import Candidate
 from locum.execution.checking import sweep
 from locum.execution.sampling import calibration_samples
-from locum.execution.training import truth_of
+from locum.execution.training import CALIBRATION_SET, truth_of
 from locum.execution.workspace import Workspace
 from locum.registry import CalibrationResult, Decision, promotion_gate
 
@@ -26,7 +26,7 @@ def promote(work: Workspace, candidate: Candidate) -> Decision:
     champion = work.champion if before is not None else None
     rival, lost = None, False
     if champion is not None and champion.comparable(candidate):
-        rival = results(champion.checked, truth_of(work, calibration_samples(work)))
+        rival = _on_its_calibration(work, candidate, champion)
         within = {entry.version: entry.verdict.within for entry in work.rounds()}
         lost = within.get(before, False) and not within.get(number, False)
     decision = promotion_gate(calibrated_results(candidate.checked), rival, lost_tolerance=lost)
@@ -36,6 +36,16 @@ def promote(work: Workspace, candidate: Candidate) -> Decision:
         f"gate {number}", {"promote": decision.promote, "reasons": list(decision.reasons)}
     )
     return decision
+
+
+def _on_its_calibration(
+    work: Workspace, candidate: Candidate, champion: Candidate
+) -> dict[str, CalibrationResult]:
+    """How the champion does on the candidate's calibration simulations: most often they calibrated it, too."""
+    made_from = [each.version.manifest.get(CALIBRATION_SET) for each in (candidate, champion)]
+    if made_from[0] is not None and made_from[0] == made_from[1]:
+        return calibrated_results(champion.checked)
+    return results(champion.checked, truth_of(work, calibration_samples(work)))
 
 
 def restated_champion(work: Workspace) -> Candidate | None:

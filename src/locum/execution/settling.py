@@ -14,9 +14,15 @@ import numpy as np
 
 from locum.exceptions import FitError, ModelError
 from locum.execution.affordability import too_dear
-from locum.execution.projecting import is_nonlinear, lacking_outputs
+from locum.execution.projecting import lacking_outputs
 from locum.execution.sampling import first_draws
-from locum.execution.surrogate_choice import SurrogateChoice, chosen, corrected_by_newton, foreseen
+from locum.execution.surrogate_choice import (
+    SurrogateChoice,
+    chosen,
+    corrected_by_newton,
+    foreseen,
+    is_nonlinear,
+)
 from locum.execution.training import projected_on
 from locum.execution.workspace import Workspace
 from locum.highfidelity import check_simulated

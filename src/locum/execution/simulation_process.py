@@ -9,12 +9,10 @@ orphan survives a ``kill -9``.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import select
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -28,7 +26,8 @@ from queue import SimpleQueue
 from typing import IO, Any
 
 from locum.exceptions import LocumError, ModelError, SimulationError
-from locum.execution.environment import importing, single_threaded
+from locum.execution.child_process import Child, Forked, can_fork, end, spawned
+from locum.execution.environment import import_in_background, importing
 
 STARTUP_LIMIT = 300.0
 
@@ -45,12 +44,18 @@ class SimulationProcess:
         File that collects what the model prints.
     timeout
         Seconds a simulation may take; None for no limit.
+
+    Attributes
+    ----------
+    begun
+        Identity of the sample that runs though nobody waits for it yet.
     """
 
     study: str
     log: Path
     timeout: float | None = None
-    _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
+    begun: str | None = field(default=None, init=False)
+    _process: Child | None = field(default=None, init=False, repr=False)
     _buffer: bytes = field(default=b"", init=False, repr=False)
     _ready: bool = field(default=False, init=False, repr=False)
 
@@ -58,9 +63,16 @@ class SimulationProcess:
         """Start the process, or take a warm one, and return at once; it builds the model meanwhile."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log.touch()
-        self._process = _WARM.pop() if _WARM else _spawned()
-        self._buffer, self._ready = b"", False
-        self._send(json.dumps({"study": self.study, "log": str(self.log)}))
+        self._process = _WARM.pop() if _WARM else spawned(__name__)
+        self.begun, self._buffer, self._ready = None, b"", False
+        self._send({"study": self.study, "log": str(self.log)})
+
+    def begin(self, sample: dict[str, Any]) -> None:
+        """Begin to run one planned sample, and return at once; :meth:`run` of it waits for the outcome."""
+        if self._process is None:
+            self.start()
+        self.begun = sample["identity"]
+        self._send(sample)
 
     def run(self, sample: dict[str, Any]) -> dict[str, Any]:
         """Run one planned sample to its committed outcome.
@@ -84,8 +96,12 @@ class SimulationProcess:
             if "error" in answer:
                 raise ModelError(answer["error"])
             self._ready = True
-        self._send(json.dumps(sample))
-        answer = self._receive(self.timeout, "took longer than the timeout of {:g} s")
+        late, begun, self.begun = "took longer than the timeout of {:g} s", self.begun, None
+        if begun not in (None, sample["identity"]):
+            self._receive(self.timeout, late)  # its outcome is in the catalogue
+        if begun != sample["identity"]:
+            self._send(sample)
+        answer = self._receive(self.timeout, late)
         if "error" in answer:
             raise SimulationError(answer["error"], answer.get("failure", "storage"))
         return answer
@@ -93,13 +109,13 @@ class SimulationProcess:
     def stop(self) -> None:
         """End the process and whatever it started."""
         if self._process is not None:
-            _end(self._process)
+            end(self._process)
         self._process = None
 
-    def _send(self, line: str) -> None:
+    def _send(self, message: dict[str, Any]) -> None:
         assert self._process is not None and self._process.stdin is not None
         try:
-            self._process.stdin.write(line.encode() + b"\n")
+            self._process.stdin.write(json.dumps(message).encode() + b"\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             pass  # the process has died; receiving says how
@@ -157,40 +173,26 @@ class Processes:
         return SimulationProcess(self.study, self.log, self.timeout)
 
 
-_WARM: list[subprocess.Popen[bytes]] = []
+_WARM: list[Child] = []
 
 
 @contextmanager
 def warm_processes(count: int) -> Iterator[None]:
-    """Start processes for whoever needs one within the block: they import meanwhile what simulations need."""
-    _WARM.extend(_spawned() for _ in range(count))
+    """Start processes for whoever needs one within the block; they have or import what simulations need."""
+    if can_fork():
+        import_for_simulations()
+    _WARM.extend(Forked(main) if can_fork() else spawned(__name__) for _ in range(count))
     try:
         yield
     finally:
         while _WARM:
-            _end(_WARM.pop())
+            end(_WARM.pop())
 
 
-def _spawned() -> subprocess.Popen[bytes]:
-    """A process that waits for its study; until it knows its log, it shares our standard error."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "locum.execution.simulation_process"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=single_threaded(),
-        start_new_session=True,
-    )
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process and whatever it started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with contextlib.suppress(BrokenPipeError):
-                pipe.close()
+def import_for_simulations() -> None:
+    """Import what every simulation needs, its model excepted."""
+    with importing():
+        import_module("locum.execution.simulate")
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
@@ -200,9 +202,8 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     """
     lines: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_listen, args=(requests, lines), daemon=True).start()
-    with importing():
-        import_module("dask.array")  # by xarray, for its first variable, which is no part of a simulation
-        import_module("locum.execution.simulate")
+    import_for_simulations()
+    import_in_background("dask.array")  # by xarray, for its first variable
     given = json.loads(lines.get())
     log = os.open(given["log"], os.O_WRONLY | os.O_APPEND)
     for stream in (1, 2):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,17 @@ def started_flow(name: str, study: Path, overrides: Sequence[str], quiet: bool) 
                 ahead.enter_context(head_start(study, overrides, quiet=quiet))
             flow = getattr(import_module(f"locum.flows.{name}"), name)
         server.wait()
+        ahead.enter_context(_without_heartbeat())
         yield flow
+
+
+def _without_heartbeat() -> AbstractContextManager[Any]:
+    """Let a flow end at once, not up to a second later with Prefect's heartbeat; unless somebody set one."""
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    if PREFECT_FLOWS_HEARTBEAT_FREQUENCY.name in os.environ:
+        return nullcontext()
+    return temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
 
 
 def _warm_up(study: Path, overrides: Sequence[str], ahead: ExitStack) -> None:

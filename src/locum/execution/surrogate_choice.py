@@ -5,19 +5,22 @@ allows.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from locum.exceptions import StudyError
-from locum.execution.projecting import is_nonlinear, lack_of
 from locum.highfidelity import (
     HasAffineOperators,
+    HasCoefficientExpressions,
+    HasInnerProduct,
     HasOperators,
     HasResidual,
     HasTimeStepping,
     HighFidelityModel,
 )
 from locum.study import Study
-from locum.surrogates import SurrogateKind
+
+if TYPE_CHECKING:
+    from locum.surrogates import SurrogateKind
 
 _IN_TIME = "only of steady fields is there one: in time it takes all steps, as the simulation does"
 BEST = "the best of interpolated, inferred and hybrid"
@@ -105,9 +108,7 @@ def indicates_by_residual(study: Study, model: HighFidelityModel, kind: str) -> 
 
 
 def lack_of_residual(model: HighFidelityModel) -> str | None:
-    """What a model lacks for a residual of interpolated fields, as :func:`locum.execution.projecting.lack_of`
-    says it.
-    """
+    """What a model lacks for a residual of interpolated fields, as :func:`lack_of` says it."""
     if isinstance(model, HasTimeStepping):
         return f"evolves in time, and {_IN_TIME}"
     if corrected_by_newton(model):
@@ -120,3 +121,19 @@ def lack_of_residual(model: HighFidelityModel) -> str | None:
 def corrected_by_newton(model: HighFidelityModel) -> bool:
     """Whether Newton corrections tell how large errors are: of models that are not known as linear."""
     return is_nonlinear(model) or (isinstance(model, HasResidual) and lack_of(model) is not None)
+
+
+def lack_of(model: HighFidelityModel) -> str | None:
+    """What a model lacks for a projected surrogate, as a sentence goes on after its name; nothing is run."""
+    if not isinstance(model, HasAffineOperators | HasOperators | HasResidual):
+        return "hands over no equations (affine_operators, operators, or residual and jacobian)"
+    if not isinstance(model, HasInnerProduct):
+        return "has no inner_product, in which errors are bounded"
+    if isinstance(model, HasAffineOperators) and not isinstance(model, HasCoefficientExpressions):
+        return "has no coefficient_expressions, without which nothing can be saved"
+    return None
+
+
+def is_nonlinear(model: HighFidelityModel) -> bool:
+    """Whether a model's equations are known by their residual alone."""
+    return isinstance(model, HasResidual) and not isinstance(model, HasAffineOperators | HasOperators)

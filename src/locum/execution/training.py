@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from locum.surrogates.projection_training import AffineProblem
 
 
+CALIBRATION_SET = "calibration_set_hash"  # of a manifest: on which simulations a version was calibrated
+
+
 @dataclass(frozen=True, eq=False)
 class Fitted:
     """A surrogate that is not calibrated yet, statistics of its training by field, the samples that trained
@@ -161,6 +164,7 @@ def train(work: Workspace, held_back: Collection[str] = (), fitted: Fitted | Non
         "study_hash": work.study.training_hash,
         "recipe_hash": work.study.recipe_hash,
         "training_set_hash": training_set_hash([*training, *calibration]),
+        CALIBRATION_SET: training_set_hash(calibration),
         "model": work.model.name,
         "model_version": work.model.version,
         "training": len(training),

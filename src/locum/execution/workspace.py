@@ -14,14 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from locum.adaptivity import Round, standing
 from locum.arrays import Array
 from locum.exceptions import StorageError, StudyError
-from locum.execution.candidate import Candidate
 from locum.execution.environment import available_cores, available_memory
 from locum.execution.progress import Progress, watch
-from locum.execution.projecting import problem_of
-from locum.execution.simulation_process import Processes
+from locum.execution.simulation_process import Processes, SimulationProcess
 from locum.execution.surrogate_choice import SurrogateChoice, foreseen
 from locum.highfidelity import HighFidelityModel
 from locum.highfidelity.attempts import Attempt, HasProgram, HasTrials
@@ -29,9 +26,10 @@ from locum.parameters import ParameterSpace
 from locum.registry import Registry
 from locum.snapshots import Outcome, Purpose, SampleRecord, SnapshotStore, sample_identity
 from locum.study import Numbers, Study, build_model, load_study
-from locum.study.command_building import PROGRAM_VERSION
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what a study's first simulations need not wait for
+    from locum.adaptivity import Round
+    from locum.execution.candidate import Candidate
     from locum.execution.cluster import Cluster
     from locum.execution.projecting import Problem
 
@@ -89,17 +87,31 @@ class Workspace:
     @cached_property
     def problem(self) -> Problem:
         """The model's equations, as projection sees them."""
+        from locum.execution.projecting import problem_of
+
         return problem_of(self.study, self.model)
 
     @cached_property
-    def cluster(self) -> Cluster:
-        """Where simulations run; started when it is first needed."""
+    def processes(self) -> list[SimulationProcess]:
+        """In which simulations run; started when they are first needed."""
         require_means(self.study, self.model)
-        processes = self.resources.enter_context(processes_of(self.study, self.model).open())
+        return self.resources.enter_context(processes_of(self.study, self.model).open())
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        """Where simulations are scheduled; started when it is first needed."""
+        processes = self.processes
         from locum.execution.cluster import open_cluster  # Dask is imported while the processes start
 
         cores = self.study.model.cores_a_run or 1
         return self.resources.enter_context(open_cluster(self.store, processes, cores, self.lost))
+
+    def begin(self, records: Sequence[SampleRecord]) -> None:
+        """Let planned samples run that nobody waits for yet, the first ones before the cluster is there."""
+        for process, record in zip(self.processes, records, strict=False):
+            process.begin(record.to_dict())
+        self.cluster.begin(records)
+        self.begun.extend(records)
 
     def lost(self, record: SampleRecord) -> Sequence[Attempt]:
         """What was tried for a sample whose process died."""
@@ -122,6 +134,11 @@ class Workspace:
         """Remember for later runs how long this one has taken by now; not worth failing for."""
         with suppress(StorageError):
             self.store.save_document(_ELAPSED, self.elapsed)
+
+    def publish_labels(self) -> None:
+        """Let the ensembles say by now what they hold; not worth failing for."""
+        with suppress(StorageError):
+            self.store.publish()
 
     @property
     def workers(self) -> int:
@@ -179,10 +196,14 @@ class Workspace:
         RegistryError
             When the study has none yet.
         """
+        from locum.execution.candidate import Candidate
+
         return Candidate.load(self.registry.version(self.registry.require_champion()))
 
     def rounds(self) -> list[Round]:
         """History of the loop for the model and the tolerances as they are now."""
+        from locum.adaptivity import Round
+
         mine = {"study": self.study.hash, "model_version": self.model.version}
         return [
             Round.from_dict(document["entry"])
@@ -193,6 +214,8 @@ class Workspace:
     @property
     def standing(self) -> Round | None:
         """The round whose surrogate answers; see :func:`locum.adaptivity.standing`."""
+        from locum.adaptivity import standing
+
         return standing(self.rounds(), self.registry.champion)
 
     def save_round(self, entry: Round, version: int) -> None:
@@ -256,6 +279,8 @@ def open_workspace(
             if isinstance(model, HasTrials):
                 model.sweep()
         if isinstance(model, HasProgram) and not readonly:
+            from locum.study.command_building import PROGRAM_VERSION
+
             store.save_document(PROGRAM_VERSION, model.program_version)
         progress = resources.enter_context(watch(study.name, quiet or readonly))
         earlier = float(store.document(_ELAPSED) or 0.0)

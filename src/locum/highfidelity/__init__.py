@@ -3,8 +3,7 @@
 The models are imported when they are first asked for: the contract alone needs neither meshes nor solvers.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from locum.highfidelity.contract import (
     HasAffineOperators,
@@ -24,6 +23,7 @@ from locum.highfidelity.contract import (
 )
 from locum.highfidelity.field import FieldDescription
 from locum.highfidelity.mesh import MESH_VARIABLES, Mesh
+from locum.lazily import lazily
 
 if TYPE_CHECKING:
     from locum.highfidelity.advection_diffusion import AdvectionDiffusion
@@ -66,21 +66,17 @@ __all__ = [
     "snapshot",
 ]
 
-_LATER = {
-    "AdvectionDiffusion": "advection_diffusion",
-    "CooledBlade": "cooled_blade",
-    "HeatEquation": "heat_equation",
-    "SelfHeating": "self_heating",
-    "ThermalBlock": "thermal_block",
-    "check_capabilities": "capability_check",
-    "check_simulated": "capability_check",
-    "check_snapshot": "snapshot_check",
-    "load_python_model": "python_model",
-    "lumped_mass": "finite_elements",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazily(
+    __name__,
+    {
+        "advection_diffusion": "AdvectionDiffusion",
+        "capability_check": "check_capabilities check_simulated",
+        "cooled_blade": "CooledBlade",
+        "finite_elements": "lumped_mass",
+        "heat_equation": "HeatEquation",
+        "python_model": "load_python_model",
+        "self_heating": "SelfHeating",
+        "snapshot_check": "check_snapshot",
+        "thermal_block": "ThermalBlock",
+    },
+)

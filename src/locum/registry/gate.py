@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import bdtr
+import scipy
 
 from locum.arrays import Array
 
@@ -117,7 +117,7 @@ def _objections(
     if lost:
         return [f"{name}: the error of {lost} of {n} simulations is not finite"]
     found = []
-    if bdtr(result.covered, n, result.coverage) < significance:
+    if scipy.special.bdtr(result.covered, n, result.coverage) < significance:
         found.append(
             f"{name}: the error figure covers {result.covered} of {n} simulations; "
             f"a share of {result.coverage:.4g} is claimed"
