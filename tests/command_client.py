@@ -1,6 +1,6 @@
-"""Stands for the program ``locum``: asks ``command_server.py`` to run a command, in hundredths of a second.
+"""Stands for a program: asks ``command_server.py`` to run a command, in hundredths of a second.
 
-``python -IS command_client.py SOCKET ARGUMENTS...`` is what ``locum ARGUMENTS...`` is: its folder,
+``python -IS command_client.py SOCKET locum ARGUMENTS...`` is what ``locum ARGUMENTS...`` is: its folder,
 environment and streams are the command's, signals go there, and it ends as the command does.
 """
 

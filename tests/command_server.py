@@ -1,4 +1,4 @@
-"""Runs ``locum`` commands, each in a process of its own that is forked from this one.
+"""Runs commands of ``locum`` and ``prefect``, each in a process of its own that is forked from this one.
 
 This process has imported what the commands need, so that a command takes milliseconds where a fresh
 interpreter takes seconds. Its argument is the descriptor of the socket on which ``command_client.py`` asks,
@@ -24,11 +24,12 @@ from functools import partial
 from importlib import import_module
 from typing import Any, NoReturn
 
-from locum.cli import main
+import locum.cli
 from locum.execution.environment import prepare_environment
 
 prepare_environment()
 
+import prefect.cli  # noqa: E402
 from prefect.context import refresh_global_settings_context  # noqa: E402
 
 for module in (
@@ -55,6 +56,9 @@ for module in (
     "locum.service.server",
     "matplotlib.backends.backend_svg",
     "matplotlib.pyplot",
+    "prefect.cli.deploy",
+    "prefect.cli.server",
+    "prefect.cli.work_pool",
     "prefect.flow_engine",
     "prefect.task_engine",
     "prefect.utilities.visualization",
@@ -66,6 +70,7 @@ for module in (
     import_module(module)
 gc.freeze()  # what is here for good need not be looked through in every process again
 
+PROGRAMS = {"locum": locum.cli.main, "prefect": prefect.cli.app}
 LARGEST_REQUEST = 1 << 20  # bytes
 
 
@@ -81,13 +86,16 @@ def become(request: dict[str, Any], streams: Sequence[int]) -> NoReturn:
         os.environ.update(request["environment"])
         prepare_environment()
         refresh_global_settings_context()
-        sys.argv = ["locum", *request["arguments"]]
-        main()
+        sys.argv = request["arguments"]
+        PROGRAMS[sys.argv[0]]()
+        status = 0
     except SystemExit as end:
         status = int(end.code or 0)
     except BaseException:
         traceback.print_exc()
     finally:
+        with suppress(OSError):
+            sys.stdout.flush()
         atexit._run_exitfuncs()
         os._exit(status)  # taking apart all that was imported would cost more than the command
 

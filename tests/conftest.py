@@ -174,21 +174,23 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[P
     return made
 
 
-def migrate(folder: Path) -> Finished:
+def migrate(programs: Path, folder: Path) -> Finished:
     """Make an empty database of Prefect: its migrations take longer than all else at its start."""
     url = f"sqlite+aiosqlite:///{folder / 'prefect-test.db'}"
-    upgrade = ("prefect", "server", "database", "upgrade", "-y")
-    return in_fresh_interpreter(*upgrade, PREFECT_SERVER_DATABASE_CONNECTION_URL=url)
+    command = (programs / "prefect", "server", "database", "upgrade", "-y")
+    return finished(command, folder, {"PREFECT_SERVER_DATABASE_CONNECTION_URL": url})
 
 
 @pytest.fixture(scope="session")
-def prefect_server(made_once: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def prefect_server(
+    made_once: Callable[..., Any], programs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """One Prefect server with an empty database for all tests that run flows; its address."""
     from prefect.settings import PREFECT_API_URL
     from prefect.testing.utilities import prefect_test_harness
 
     folder = tmp_path_factory.mktemp("prefect")
-    shutil.copytree(made_once("migrated", migrate)[0], folder, dirs_exist_ok=True)
+    shutil.copytree(made_once("migrated", partial(migrate, programs))[0], folder, dirs_exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("prefect.testing.utilities.mkdtemp", lambda: str(folder))  # for prefect-test.db
         with prefect_test_harness(server_startup_timeout=180):
@@ -196,15 +198,14 @@ def prefect_server(made_once: Callable[..., Any], tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture(scope="session")
-def deployed(prefect_server: str) -> str:
+def deployed(programs: Path, prefect_server: str) -> str:
     """Deploy what prefect.yaml describes, as people do; the server's address."""
     for arguments in (
         ("work-pool", "create", "local", "--type", "process"),
         ("--no-prompt", "deploy", "--all"),
     ):
-        answer = in_fresh_interpreter(
-            "prefect", *arguments, folder=HERE.parent, PREFECT_API_URL=prefect_server
-        )
+        command = (programs / "prefect", *arguments)
+        answer = finished(command, HERE.parent, {"PREFECT_API_URL": prefect_server})
         assert answer.returncode == 0, answer.stdout + answer.stderr
     return prefect_server
 
@@ -227,28 +228,28 @@ def postgresql() -> Iterator[Callable[[], str]]:
 
 
 @pytest.fixture(scope="session")
-def warm_locum(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The program ``locum`` that has imported already what it needs; see ``command_server.py``."""
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folder of ``locum`` and ``prefect`` that have imported what they need; see ``command_server.py``."""
     folder = tmp_path_factory.mktemp("bin")
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(str(folder / "socket"))
         listener.listen()
         command = [sys.executable, str(HERE / "command_server.py"), str(listener.fileno())]
         server = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[listener.fileno()])
-    program = folder / "locum"
     ask = shlex.join([sys.executable, "-IS", str(HERE / "command_client.py"), str(folder / "socket")])
-    program.write_text(f'#!/bin/sh\nexec {ask} "$@"\n')
-    program.chmod(0o700)
+    for name in ("locum", "prefect"):
+        (folder / name).write_text(f'#!/bin/sh\nexec {ask} {name} "$@"\n')
+        (folder / name).chmod(0o700)
     with server:
-        yield program
+        yield folder
 
 
 @pytest.fixture
-def locum(warm_locum: Path, tmp_path: Path) -> Callable[..., Finished]:
+def locum(programs: Path, tmp_path: Path) -> Callable[..., Finished]:
     """Run a command in the test's folder: ``locum("run", "wave.yaml", WAVE_LOG="runs.txt")``."""
 
     def run(*arguments: object, **environment: str) -> Finished:
-        return finished([warm_locum, *arguments], tmp_path, environment)
+        return finished([programs / "locum", *arguments], tmp_path, environment)
 
     return run
 
@@ -326,7 +327,7 @@ def first_run(made_once: Callable[..., tuple[Path, Finished]]) -> tuple[Path, Fi
 
 @pytest.fixture(scope="session")
 def fin_run(
-    made_once: Callable[..., tuple[Path, Finished]], warm_locum: Path, prefect_server: str
+    made_once: Callable[..., tuple[Path, Finished]], programs: Path, prefect_server: str
 ) -> tuple[Path, Finished]:
     """Folder in which ``configs/fin.yaml`` was run as it is shipped, and what the run said."""
 
@@ -334,7 +335,7 @@ def fin_run(
         for path in CONFIGS.glob("fin.*"):
             (folder / "configs").mkdir(exist_ok=True)
             shutil.copy(path, folder / "configs")
-        command = (warm_locum, "run", "configs/fin.yaml", "--quiet", "--json")
+        command = (programs / "locum", "run", "configs/fin.yaml", "--quiet", "--json")
         return finished(command, folder, {"PREFECT_API_URL": prefect_server})
 
     return made_once("fin_run", run)

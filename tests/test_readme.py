@@ -77,14 +77,14 @@ def run(command: list[str], folder: Path, environment: dict[str, str], where: st
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_everything_a_document_tells_to_run_runs(
-    document: Path, tmp_path: Path, warm_locum: Path, prefect_server: str, request: pytest.FixtureRequest
+    document: Path, tmp_path: Path, programs: Path, prefect_server: str, request: pytest.FixtureRequest
 ) -> None:
     copy, text = tmp_path / "locum", document.read_text(encoding="utf-8")
     shutil.copytree(ROOT, copy, ignore=NOT_COPIED)
     (copy / ".venv").symlink_to(sys.prefix)
     if "locum run configs/fin.yaml" in text:  # goes on from where the same command has come
         shutil.copytree(request.getfixturevalue("fin_run")[0], copy, dirs_exist_ok=True)
-    path = f"{warm_locum.parent}{os.pathsep}{os.environ['PATH']}"
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
     environment = {"PATH": path, "PREFECT_API_URL": prefect_server}
     for block in blocks(text):
         where = f"{document.name}:{block.line}"

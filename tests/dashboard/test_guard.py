@@ -19,11 +19,11 @@ from locum.queries import Scope, add_key, remove_key
 
 
 @pytest.fixture
-def guarded(wave_study: Callable[..., Path], warm_locum: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+def guarded(wave_study: Callable[..., Path], programs: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """Address of a dashboard with keys, and their file."""
     keys = tmp_path / "keys.json"
     add_key(keys, "nobody", [])
-    command = [warm_locum, "dashboard", wave_study(), "--port", "0", "--keys", keys]
+    command = [programs / "locum", "dashboard", wave_study(), "--port", "0", "--keys", keys]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield process.stdout.readline().split()[2], keys
