@@ -40,7 +40,6 @@ for module in (
     "distributed.http.scheduler.prometheus",
     "distributed.http.worker.prometheus",
     "fastapi",
-    "locum.dashboard.serving",
     "locum.execution.answers",
     "locum.execution.cluster",
     "locum.execution.doctor",

@@ -174,23 +174,32 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[P
     return made
 
 
-def migrate(programs: Path, folder: Path) -> Finished:
-    """Make an empty database of Prefect: its migrations take longer than all else at its start."""
-    url = f"sqlite+aiosqlite:///{folder / 'prefect-test.db'}"
-    command = (programs / "prefect", "server", "database", "upgrade", "-y")
-    return finished(command, folder, {"PREFECT_SERVER_DATABASE_CONNECTION_URL": url})
+@pytest.fixture(scope="session")
+def prefect_database(made_once: Callable[..., tuple[Path, Finished]], programs: Path) -> Path:
+    """An empty database of Prefect, whose migrations take longer than all else at a server's start.
+
+    Embedded servers find one at their place from now on.
+    """
+
+    def migrate(folder: Path) -> Finished:
+        url = f"sqlite+aiosqlite:///{folder / 'prefect.db'}"
+        command = (programs / "prefect", "server", "database", "upgrade", "-y")
+        return finished(command, folder, {"PREFECT_SERVER_DATABASE_CONNECTION_URL": url})
+
+    database = made_once("migrated", migrate)[0] / "prefect.db"
+    if not (Path(_PREFECT_HOME) / database.name).exists():
+        shutil.copy(database, _PREFECT_HOME)
+    return database
 
 
 @pytest.fixture(scope="session")
-def prefect_server(
-    made_once: Callable[..., Any], programs: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
+def prefect_server(prefect_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One Prefect server with an empty database for all tests that run flows; its address."""
     from prefect.settings import PREFECT_API_URL
     from prefect.testing.utilities import prefect_test_harness
 
     folder = tmp_path_factory.mktemp("prefect")
-    shutil.copytree(made_once("migrated", partial(migrate, programs))[0], folder, dirs_exist_ok=True)
+    shutil.copy(prefect_database, folder / "prefect-test.db")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("prefect.testing.utilities.mkdtemp", lambda: str(folder))  # for prefect-test.db
         with prefect_test_harness(server_startup_timeout=180):
@@ -321,8 +330,13 @@ def program_study(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def first_run(made_once: Callable[..., tuple[Path, Finished]]) -> tuple[Path, Finished]:
-    """Folder of the smallest study, run in a fresh interpreter and with no server; and what the run said."""
-    return made_once("first_run", lambda folder: in_fresh_interpreter("locum.cli", "run", write_wave(folder)))
+    """Folder of the smallest study, run with a fresh interpreter and Prefect home; and what the run said."""
+
+    def run(folder: Path) -> Finished:
+        with tempfile.TemporaryDirectory() as home:
+            return in_fresh_interpreter("locum.cli", "run", write_wave(folder), PREFECT_HOME=home)
+
+    return made_once("first_run", run)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -81,8 +82,8 @@ def simulate_here() -> Callable[[Workspace, Sequence[SampleRecord]], None]:
 
 
 @contextmanager
-def _dashboard_of(programs: Path, studies: Iterable[Path], **environment: str) -> Iterator[str]:
-    command = [programs / "locum", "dashboard", *studies, "--port", "0"]
+def _dashboard_of(studies: Iterable[Path], **environment: str) -> Iterator[str]:
+    command = [sys.executable, "-m", "locum.cli", "dashboard", *map(str, studies), "--port", "0"]
     inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=inherited | environment) as process:
         assert process.stdout is not None
@@ -93,9 +94,9 @@ def _dashboard_of(programs: Path, studies: Iterable[Path], **environment: str) -
 
 
 @pytest.fixture(scope="session")
-def dashboard_of(programs: Path) -> Callable[..., AbstractContextManager[str]]:
+def dashboard_of(prefect_database: Path) -> Callable[..., AbstractContextManager[str]]:
     """``locum dashboard`` of studies on a free port while a block runs; its address."""
-    return partial(_dashboard_of, programs)
+    return _dashboard_of
 
 
 @pytest.fixture(scope="session")
