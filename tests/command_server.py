@@ -1,87 +1,140 @@
-"""Runs ``locum`` commands, each in a process of its own that is forked from this one.
+"""Runs commands of ``locum`` and ``prefect``, each in a process of its own that is forked from this one.
 
 This process has imported what the commands need, so that a command takes milliseconds where a fresh
-interpreter takes seconds. One JSON line on standard input asks: arguments, folder, environment, and the files
-that standard output and error go to. One line on standard output answers: the exit status, negative for a
-signal.
+interpreter takes seconds. Its argument is the descriptor of the socket on which ``command_client.py`` asks,
+with arguments, folder, environment and the three standard streams. Further messages are signals for the
+command; the answer is its exit status, negative for a signal. A command whose client has gone is killed, and
+so are all when standard input closes.
 """
+
+from __future__ import annotations
 
 import atexit
 import gc
 import json
 import os
+import selectors
+import signal
+import socket
 import sys
 import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from importlib import import_module
+from typing import Any, NoReturn
 
-from locum.cli import main
+import locum.cli
 from locum.execution.environment import prepare_environment
 
 prepare_environment()
 
+import prefect.cli  # noqa: E402
 from prefect.context import refresh_global_settings_context  # noqa: E402
 
 for module in (
     "anyio._backends._asyncio",
     "dask.array",
     "distributed.http.scheduler.info",
+    "distributed.http.scheduler.json",
     "distributed.http.scheduler.prometheus",
     "distributed.http.worker.prometheus",
     "fastapi",
     "locum.execution.answers",
     "locum.execution.cluster",
     "locum.execution.doctor",
+    "locum.execution.head_start",
     "locum.execution.prefect_server",
+    "locum.execution.simulate",
     "locum.flows.adapt",
     "locum.highfidelity.python_model",
     "locum.regression.gaussian_process",
+    "locum.regression.hyperparameters",
     "locum.reports.report",
     "locum.reports.terminal",
+    "locum.service.server",
     "matplotlib.backends.backend_svg",
     "matplotlib.pyplot",
+    "prefect.cli.deploy",
+    "prefect.cli.server",
+    "prefect.cli.work_pool",
     "prefect.flow_engine",
     "prefect.task_engine",
     "prefect.utilities.visualization",
     "scipy.fft",
     "scipy.stats",
     "sqlalchemy.dialects.sqlite",
+    "torch",
 ):
     import_module(module)
 gc.freeze()  # what is here for good need not be looked through in every process again
 
-
-def become(request: dict) -> None:
-    """Turn this process into the one that was asked for."""
-    os.chdir(request["folder"])
-    os.environ.update(request["environment"])
-    refresh_global_settings_context()
-    for stream, descriptor, flags in (
-        (os.devnull, 0, os.O_RDONLY),
-        (request["stdout"], 1, os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
-        (request["stderr"], 2, os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
-    ):
-        os.dup2(os.open(stream, flags), descriptor)
-    sys.argv = ["locum", *request["arguments"]]
+PROGRAMS = {"locum": locum.cli.main, "prefect": prefect.cli.app}
+LARGEST_REQUEST = 1 << 20  # bytes
 
 
-def run() -> int:
-    """Run the command as the interpreter would; returns its exit status."""
+def become(request: dict[str, Any], streams: Sequence[int]) -> NoReturn:
+    """Turn this process into the command that was asked for; it ends with the command's exit status."""
+    status = 1
     try:
-        main()
+        for descriptor, stream in enumerate(streams):
+            os.dup2(stream, descriptor)
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        os.chdir(request["folder"])
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        prepare_environment()
+        refresh_global_settings_context()
+        sys.argv = request["arguments"]
+        PROGRAMS[sys.argv[0]]()
+        status = 0
     except SystemExit as end:
-        return int(end.code or 0)
+        status = int(end.code or 0)
     except BaseException:
         traceback.print_exc()
-        return 1
-    return 0
-
-
-for line in sys.stdin:
-    if not (process := os.fork()):
-        become(json.loads(line))
-        status = run()
+    finally:
+        with suppress(OSError):
+            sys.stdout.flush()
         atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
         os._exit(status)  # taking apart all that was imported would cost more than the command
-    print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
+
+
+def serve(listener: socket.socket) -> None:
+    """Fork a command for every client, until standard input closes."""
+    selector, pids = selectors.DefaultSelector(), dict[socket.socket, int]()
+
+    def accept() -> None:
+        client, _ = listener.accept()
+        request, streams, _, _ = socket.recv_fds(client, LARGEST_REQUEST, 3)
+        if not (pid := os.fork()):
+            become(json.loads(request), streams)
+        for stream in streams:
+            os.close(stream)
+        pids[client], ended = pid, os.pidfd_open(pid)
+        selector.register(client, selectors.EVENT_READ, partial(pass_on, client))
+        selector.register(ended, selectors.EVENT_READ, partial(finish, client, ended))
+
+    def pass_on(client: socket.socket) -> None:
+        number = client.recv(LARGEST_REQUEST)
+        os.kill(pids[client], int(number or signal.SIGKILL))
+        if not number:
+            selector.unregister(client)
+
+    def finish(client: socket.socket, ended: int) -> None:
+        selector.unregister(ended)
+        os.close(ended)
+        status = os.waitstatus_to_exitcode(os.waitpid(pids.pop(client), 0)[1])
+        with suppress(KeyError, OSError):  # the client may have gone
+            selector.unregister(client)
+            client.send(str(status).encode())
+        client.close()
+
+    selector.register(listener, selectors.EVENT_READ, accept)
+    selector.register(sys.stdin, selectors.EVENT_READ)
+    while happened := selector.select()[0][0].data:
+        happened()
+    for pid in pids.values():
+        os.kill(pid, signal.SIGKILL)
+
+
+serve(socket.socket(fileno=int(sys.argv[1])))

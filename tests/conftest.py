@@ -7,12 +7,13 @@ import importlib.util
 import itertools
 import json
 import os
-import select
+import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -134,18 +135,23 @@ def curved() -> ModuleType:
     return module
 
 
-def in_fresh_interpreter(*arguments: object, folder: Path | None = None, **environment: str) -> Finished:
-    """Run a module as a program, with no Prefect server unless one is named."""
-    command = [sys.executable, "-m", *map(str, arguments)]
+def finished(command: Sequence[object], folder: Path | None, environment: Mapping[str, str]) -> Finished:
+    """Run a command to its end, with no Prefect server unless the environment names one."""
     inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
     return subprocess.run(
-        command,
+        list(map(str, command)),
         cwd=folder,
-        env=inherited | environment,
+        env=inherited | dict(environment),
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=COMMAND_LIMIT,
     )
+
+
+def in_fresh_interpreter(*arguments: object, folder: Path | None = None, **environment: str) -> Finished:
+    """Run a module as a program."""
+    return finished([sys.executable, "-m", *arguments], folder, environment)
 
 
 @pytest.fixture(scope="session")
@@ -168,21 +174,32 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[P
     return made
 
 
-def migrate(folder: Path) -> Finished:
-    """Make an empty database of Prefect: its migrations take longer than all else at its start."""
-    url = f"sqlite+aiosqlite:///{folder / 'prefect-test.db'}"
-    upgrade = ("prefect", "server", "database", "upgrade", "-y")
-    return in_fresh_interpreter(*upgrade, PREFECT_SERVER_DATABASE_CONNECTION_URL=url)
+@pytest.fixture(scope="session")
+def prefect_database(made_once: Callable[..., tuple[Path, Finished]], programs: Path) -> Path:
+    """An empty database of Prefect, whose migrations take longer than all else at a server's start.
+
+    Embedded servers find one at their place from now on.
+    """
+
+    def migrate(folder: Path) -> Finished:
+        url = f"sqlite+aiosqlite:///{folder / 'prefect.db'}"
+        command = (programs / "prefect", "server", "database", "upgrade", "-y")
+        return finished(command, folder, {"PREFECT_SERVER_DATABASE_CONNECTION_URL": url})
+
+    database = made_once("migrated", migrate)[0] / "prefect.db"
+    if not (Path(_PREFECT_HOME) / database.name).exists():
+        shutil.copy(database, _PREFECT_HOME)
+    return database
 
 
 @pytest.fixture(scope="session")
-def prefect_server(made_once: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def prefect_server(prefect_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One Prefect server with an empty database for all tests that run flows; its address."""
     from prefect.settings import PREFECT_API_URL
     from prefect.testing.utilities import prefect_test_harness
 
     folder = tmp_path_factory.mktemp("prefect")
-    shutil.copytree(made_once("migrated", migrate)[0], folder, dirs_exist_ok=True)
+    shutil.copy(prefect_database, folder / "prefect-test.db")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("prefect.testing.utilities.mkdtemp", lambda: str(folder))  # for prefect-test.db
         with prefect_test_harness(server_startup_timeout=180):
@@ -190,15 +207,14 @@ def prefect_server(made_once: Callable[..., Any], tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture(scope="session")
-def deployed(prefect_server: str) -> str:
+def deployed(programs: Path, prefect_server: str) -> str:
     """Deploy what prefect.yaml describes, as people do; the server's address."""
     for arguments in (
         ("work-pool", "create", "local", "--type", "process"),
         ("--no-prompt", "deploy", "--all"),
     ):
-        answer = in_fresh_interpreter(
-            "prefect", *arguments, folder=HERE.parent, PREFECT_API_URL=prefect_server
-        )
+        command = (programs / "prefect", *arguments)
+        answer = finished(command, HERE.parent, {"PREFECT_API_URL": prefect_server})
         assert answer.returncode == 0, answer.stdout + answer.stderr
     return prefect_server
 
@@ -221,36 +237,28 @@ def postgresql() -> Iterator[Callable[[], str]]:
 
 
 @pytest.fixture(scope="session")
-def command_server() -> Iterator[subprocess.Popen[str]]:
-    """What forks a process for every command; see ``command_server.py``."""
-    command = [sys.executable, str(HERE / "command_server.py")]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as server:
-        yield server
-        assert server.stdin is not None
-        server.stdin.close()
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folder of ``locum`` and ``prefect`` that have imported what they need; see ``command_server.py``."""
+    folder = tmp_path_factory.mktemp("bin")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(folder / "socket"))
+        listener.listen()
+        command = [sys.executable, str(HERE / "command_server.py"), str(listener.fileno())]
+        server = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[listener.fileno()])
+    ask = shlex.join([sys.executable, "-IS", str(HERE / "command_client.py"), str(folder / "socket")])
+    for name in ("locum", "prefect"):
+        (folder / name).write_text(f'#!/bin/sh\nexec {ask} {name} "$@"\n')
+        (folder / name).chmod(0o700)
+    with server:
+        yield folder
 
 
 @pytest.fixture
-def locum(command_server: subprocess.Popen[str], tmp_path: Path) -> Callable[..., Finished]:
+def locum(programs: Path, tmp_path: Path) -> Callable[..., Finished]:
     """Run a command in the test's folder: ``locum("run", "wave.yaml", WAVE_LOG="runs.txt")``."""
 
     def run(*arguments: object, **environment: str) -> Finished:
-        command = list(map(str, arguments))
-        streams = {name: tmp_path / f".{name}" for name in ("stdout", "stderr")}
-        request = {"arguments": command, "folder": str(tmp_path), "environment": environment}
-        request |= {name: str(path) for name, path in streams.items()}
-        assert command_server.stdin is not None and command_server.stdout is not None
-        command_server.stdin.write(json.dumps(request) + "\n")
-        command_server.stdin.flush()
-        if not select.select([command_server.stdout], [], [], COMMAND_LIMIT)[0]:
-            command_server.kill()
-            pytest.fail(f"locum {' '.join(command)}: no end after {COMMAND_LIMIT} seconds")
-        status = command_server.stdout.readline()
-        assert status, command_server.stderr and command_server.stderr.read()
-        texts = {name: path.read_text(encoding="utf-8") for name, path in streams.items()}
-        return subprocess.CompletedProcess(command, int(status), **texts)
+        return finished([programs / "locum", *arguments], tmp_path, environment)
 
     return run
 
@@ -322,20 +330,27 @@ def program_study(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def first_run(made_once: Callable[..., tuple[Path, Finished]]) -> tuple[Path, Finished]:
-    """Folder of the smallest study, run in a fresh interpreter and with no server; and what the run said."""
-    return made_once("first_run", lambda folder: in_fresh_interpreter("locum.cli", "run", write_wave(folder)))
+    """Folder of the smallest study, run with a fresh interpreter and Prefect home; and what the run said."""
+
+    def run(folder: Path) -> Finished:
+        with tempfile.TemporaryDirectory() as home:
+            return in_fresh_interpreter("locum.cli", "run", write_wave(folder), PREFECT_HOME=home)
+
+    return made_once("first_run", run)
 
 
 @pytest.fixture(scope="session")
-def fin_run(made_once: Callable[..., tuple[Path, Finished]], prefect_server: str) -> tuple[Path, Finished]:
+def fin_run(
+    made_once: Callable[..., tuple[Path, Finished]], programs: Path, prefect_server: str
+) -> tuple[Path, Finished]:
     """Folder in which ``configs/fin.yaml`` was run as it is shipped, and what the run said."""
 
     def run(folder: Path) -> Finished:
         for path in CONFIGS.glob("fin.*"):
             (folder / "configs").mkdir(exist_ok=True)
             shutil.copy(path, folder / "configs")
-        command = ("locum.cli", "run", "configs/fin.yaml", "--quiet", "--json")
-        return in_fresh_interpreter(*command, folder=folder, PREFECT_API_URL=prefect_server)
+        command = (programs / "locum", "run", "configs/fin.yaml", "--quiet", "--json")
+        return finished(command, folder, {"PREFECT_API_URL": prefect_server})
 
     return made_once("fin_run", run)
 

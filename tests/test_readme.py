@@ -2,9 +2,9 @@
 
 Conventions, so that nothing has to be marked as untested:
 
-- ```` ```sh ```` blocks run in bash, in a copy of the repository, on the Prefect server of all tests. Lines
-  that make the copy or the environment (``git clone``, ``cd locum``, ``apt``) are left out; of ``make`` lines
-  the target must exist.
+- ```` ```sh ```` blocks run in bash, in a copy of the repository, on the Prefect server of all tests; what
+  ``locum`` needs has been imported already. Lines that make the copy or the environment (``git clone``,
+  ``cd locum``, ``apt``) are left out; of ``make`` lines the target must exist.
 - A block whose first line is a comment with a file name (``# fin.py``, ``# fin.yaml``) is that file.
 - Any other ```` ```python ```` block runs as a program.
 """
@@ -62,13 +62,11 @@ def commands(block: Block) -> str:
     return "\n".join(kept)
 
 
-def run(command: list[str], folder: Path, server: str, where: str) -> None:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "PREFECT_API_URL": server}
+def run(command: list[str], folder: Path, environment: dict[str, str], where: str) -> None:
     done = subprocess.run(
         command,
         cwd=folder,
-        env=environment,
+        env=os.environ | environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -79,13 +77,15 @@ def run(command: list[str], folder: Path, server: str, where: str) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_everything_a_document_tells_to_run_runs(
-    document: Path, tmp_path: Path, prefect_server: str, request: pytest.FixtureRequest
+    document: Path, tmp_path: Path, programs: Path, prefect_server: str, request: pytest.FixtureRequest
 ) -> None:
     copy, text = tmp_path / "locum", document.read_text(encoding="utf-8")
     shutil.copytree(ROOT, copy, ignore=NOT_COPIED)
     (copy / ".venv").symlink_to(sys.prefix)
     if "locum run configs/fin.yaml" in text:  # goes on from where the same command has come
         shutil.copytree(request.getfixturevalue("fin_run")[0], copy, dirs_exist_ok=True)
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    environment = {"PATH": path, "PREFECT_API_URL": prefect_server}
     for block in blocks(text):
         where = f"{document.name}:{block.line}"
         named = FILE_NAME.match(block.text.partition("\n")[0])
@@ -94,9 +94,13 @@ def test_everything_a_document_tells_to_run_runs(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text, encoding="utf-8")
         elif block.language == "sh":
-            run(["bash", "-euo", "pipefail", "-c", commands(block)], copy, prefect_server, where)
+            run(["bash", "-euo", "pipefail", "-c", commands(block)], copy, environment, where)
         elif block.language == "python":
-            run([sys.executable, "-c", block.text], copy, prefect_server, where)
+            run([sys.executable, "-c", block.text], copy, environment, where)
+
+
+def test_the_program_that_documents_name_is_installed(tmp_path: Path) -> None:
+    run([str(Path(sys.executable).with_name("locum")), "--version"], tmp_path, {}, "locum")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

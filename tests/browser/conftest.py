@@ -94,15 +94,15 @@ def _dashboard_of(studies: Iterable[Path], **environment: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def dashboard_of() -> Callable[..., AbstractContextManager[str]]:
+def dashboard_of(prefect_database: Path) -> Callable[..., AbstractContextManager[str]]:
     """``locum dashboard`` of studies on a free port while a block runs; its address."""
     return _dashboard_of
 
 
 @pytest.fixture(scope="session")
-def dashboard(studies: dict[str, Path]) -> Iterator[Dashboard]:
+def dashboard(studies: dict[str, Path], dashboard_of) -> Iterator[Dashboard]:
     """The dashboard of these studies."""
-    with _dashboard_of(studies.values()) as address:
+    with dashboard_of(studies.values()) as address:
         yield Dashboard(address, studies)
 
 

@@ -64,10 +64,9 @@ def plate(tmp_path: Path, simulate_here) -> Path:
 
 
 @pytest.fixture
-def service(plate: Path, deployed: str) -> Iterator[locum.Client]:
+def service(plate: Path, programs: Path, deployed: str) -> Iterator[locum.Client]:
     """``locum serve`` of the study, with Prefect, and a client of it."""
-    options = ["--port", "0", "--collect", "2", "--audit-share", "0.3"]
-    command = [sys.executable, "-m", "locum.cli", "serve", str(plate), *options]
+    command = [programs / "locum", "serve", plate, "--port", "0", "--collect", "2", "--audit-share", "0.3"]
     environment = os.environ | {"PREFECT_API_URL": deployed}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stderr is not None

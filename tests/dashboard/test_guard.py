@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -21,22 +19,12 @@ from locum.queries import Scope, add_key, remove_key
 
 
 @pytest.fixture
-def guarded(wave_study: Callable[..., Path], tmp_path: Path) -> Iterator[tuple[str, Path]]:
+def guarded(wave_study: Callable[..., Path], programs: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """Address of a dashboard with keys, and their file."""
     keys = tmp_path / "keys.json"
     add_key(keys, "nobody", [])
-    command = [
-        sys.executable,
-        "-m",
-        "locum.cli",
-        "dashboard",
-        str(wave_study()),
-        "--port",
-        "0",
-        "--keys",
-        str(keys),
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as process:
+    command = [programs / "locum", "dashboard", wave_study(), "--port", "0", "--keys", keys]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield process.stdout.readline().split()[2], keys
         process.terminate()
