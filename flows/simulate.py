@@ -1,7 +1,7 @@
 """Simulate: run planned samples on the cluster and store their fields.
 
-One Prefect task is one batch. Inside it every simulation is a plain Dask future, keyed by the sample's
-identity, that commits its own outcome: Prefect shows the work, the catalogue knows the truth.
+One Prefect task is one batch. Inside it every simulation is a plain task of Dask that commits its own outcome:
+Prefect shows the work, the catalogue knows the truth.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def test_equations_that_are_of_no_use_are_done_without_unless_asked_for(study, f
     def unstable(study, model):
         raise ModelError("stability: a constant must be positive")
 
-    monkeypatch.setattr("locum.execution.workspace.problem_of", unstable)
+    monkeypatch.setattr("locum.execution.projecting.problem_of", unstable)
     with open_workspace(study, quiet=True) as work:
         draw(work, finish)
         told = "errors indicated by the deviation of the regression, because model advection_diffusion hands"
@@ -75,7 +75,7 @@ def test_equations_that_are_of_no_use_are_done_without_unless_asked_for(study, f
     monkeypatch.undo()
     with open_workspace(study, quiet=True) as work:
         assert not work.choice.residual  # it was settled, and is not tried again
-    monkeypatch.setattr("locum.execution.workspace.problem_of", unstable)
+    monkeypatch.setattr("locum.execution.projecting.problem_of", unstable)
     asked = ["methods.indicator=residual"]
     with open_workspace(study, asked, quiet=True) as work, pytest.raises(ModelError, match="be positive"):
         fit(work)

@@ -98,6 +98,7 @@ class StudyView:
         self._beside(rest, partial(setattr, self.rest, "object"), self._say)
 
     def _say(self, error: LocumError) -> None:
+        self._shown = "nothing yet"  # so that it is tried again
         self.standing.object = section("verdict", "Cannot be read", "", missing(str(error)))
 
 

@@ -2,7 +2,7 @@
 
 Dask decides what runs when; a worker's thread only waits for a simulation process, so a local cluster needs
 no worker processes of its own and starts at once. Fields never travel through the scheduler: a task is a
-planned sample in, a few numbers out.
+planned sample in, and its outcome is handed over in memory, a few numbers.
 """
 
 from __future__ import annotations

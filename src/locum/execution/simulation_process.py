@@ -178,7 +178,10 @@ _WARM: list[Child] = []
 
 @contextmanager
 def warm_processes(count: int) -> Iterator[None]:
-    """Start processes for whoever needs one within the block; they have or import what simulations need."""
+    """Start processes for whoever needs one within the block; they have or import what simulations need.
+
+    To be called before a catalogue is open: a fork would take SQLite's locks along.
+    """
     if can_fork():
         import_for_simulations()
     _WARM.extend(Forked(main) if can_fork() else spawned(__name__) for _ in range(count))
