@@ -1,6 +1,6 @@
 """Simulate: run planned samples on the cluster and store their fields.
 
-One Prefect task is one batch. Inside it every simulation is a plain task of Dask that commits its own outcome:
+One Prefect task is one batch. Inside it every simulation is a task of Dask that commits its own outcome:
 Prefect shows the work, the catalogue knows the truth.
 """
 
