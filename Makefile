@@ -4,13 +4,12 @@
 #     make test PYTHON=python3.12 VENV=/tmp/locum
 #
 # Tests run in WORKERS processes, each with a Prefect server of its own; whoever is done takes work from another.
-# Three keep two cores at work: many a test waits for a browser, a time limit or a simulation.
 
 PYTHON ?= python3
 VENV ?= .venv
 STUDY ?= configs/cooled_blade.yaml
 TESTS ?= tests
-WORKERS ?= 3
+WORKERS ?= 2
 BENCHMARKS ?= $(sort $(wildcard benchmarks/*.py))
 
 define HELP
