@@ -163,6 +163,17 @@ def test_a_sample_that_was_begun_is_waited_for(started, monkeypatch, tmp_path: P
     assert len(log.read_text().splitlines()) == 3
 
 
+def test_a_crash_of_what_was_begun_is_told_to_nobody_else(started) -> None:
+    process, samples = started(does="die", above=0.0)
+    process.begin(samples[0])
+    with pytest.raises(SimulationError, match="SIGKILL"):
+        process.run(samples[0])
+    process.begin(samples[0])
+    process.study = process.study.replace('"die"', '"answer"')
+    assert process.run(samples[1])["outcome"] == "done"
+    assert process.run(samples[0])["seconds"] > 0.0
+
+
 def test_a_study_that_is_opened_ahead_simulates_before_its_flow_begins(
     wave_study: Callable[..., Path], monkeypatch, tmp_path: Path
 ) -> None:

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -44,17 +44,12 @@ class SimulationProcess:
         File that collects what the model prints.
     timeout
         Seconds a simulation may take; None for no limit.
-
-    Attributes
-    ----------
-    begun
-        Identity of the sample that runs though nobody waits for it yet.
     """
 
     study: str
     log: Path
     timeout: float | None = None
-    begun: str | None = field(default=None, init=False)
+    _begun: dict[str, Any] | None = field(default=None, init=False, repr=False)
     _process: Child | None = field(default=None, init=False, repr=False)
     _buffer: bytes = field(default=b"", init=False, repr=False)
     _ready: bool = field(default=False, init=False, repr=False)
@@ -64,15 +59,20 @@ class SimulationProcess:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log.touch()
         self._process = _WARM.pop() if _WARM else spawned(__name__)
-        self.begun, self._buffer, self._ready = None, b"", False
+        self._begun, self._buffer, self._ready = None, b"", False
         self._send({"study": self.study, "log": str(self.log)})
 
     def begin(self, sample: dict[str, Any]) -> None:
         """Begin to run one planned sample, and return at once; :meth:`run` of it waits for the outcome."""
         if self._process is None:
             self.start()
-        self.begun = sample["identity"]
+        self._begun = sample
         self._send(sample)
+
+    @property
+    def begun(self) -> str | None:
+        """Identity of the sample that runs though nobody waits for it yet."""
+        return None if self._begun is None else str(self._begun["identity"])
 
     def run(self, sample: dict[str, Any]) -> dict[str, Any]:
         """Run one planned sample to its committed outcome.
@@ -89,19 +89,21 @@ class SimulationProcess:
         ModelError
             The process could not build the model.
         """
-        if self._process is None or self._process.poll() is not None:
+        if self._begun is not None and self.begun != sample["identity"]:
+            with suppress(SimulationError):  # whoever waits for that one will run it again, and be told
+                self.run(self._begun)
+        runs = self._begun is not None
+        if self._process is None or (not runs and self._process.poll() is not None):
             self.start()
         if not self._ready:
             answer = self._receive(STARTUP_LIMIT, "the model was not ready after {:g} s")
             if "error" in answer:
                 raise ModelError(answer["error"])
             self._ready = True
-        late, begun, self.begun = "took longer than the timeout of {:g} s", self.begun, None
-        if begun not in (None, sample["identity"]):
-            self._receive(self.timeout, late)  # its outcome is in the catalogue
-        if begun != sample["identity"]:
+        if not runs:
             self._send(sample)
-        answer = self._receive(self.timeout, late)
+        self._begun = None
+        answer = self._receive(self.timeout, "took longer than the timeout of {:g} s")
         if "error" in answer:
             raise SimulationError(answer["error"], answer.get("failure", "storage"))
         return answer
@@ -110,7 +112,7 @@ class SimulationProcess:
         """End the process and whatever it started."""
         if self._process is not None:
             end(self._process)
-        self._process = None
+        self._process, self._begun = None, None
 
     def _send(self, message: dict[str, Any]) -> None:
         assert self._process is not None and self._process.stdin is not None
