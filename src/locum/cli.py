@@ -226,7 +226,7 @@ def query(
         )
     surrogate = load(str(study), version)
     if csv is not None:
-        summary = answers.answer_file(surrogate, csv, output)
+        summary = answers.answer_file(surrogate, csv, output, as_json)
         if summary is not None:
             _emit(summary, as_json, "print_file_answers")
         return

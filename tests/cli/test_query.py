@@ -71,9 +71,8 @@ def test_an_answer_says_all_that_a_program_needs(locum, finished_study) -> None:
 def test_fields_of_an_answer_go_to_a_folder_that_xarray_reads(locum, finished_study, tmp_path: Path) -> None:
     import xarray as xr
 
-    assert (
-        locum("query", finished_study, "x=0.4", "y=0.5", "--output", tmp_path / "answer.zarr").returncode == 0
-    )
+    answer = locum("query", finished_study, "x=0.4", "y=0.5", "--output", tmp_path / "answer.zarr")
+    assert (answer.returncode, answer.stderr) == (0, "")
     with xr.open_zarr(tmp_path / "answer.zarr", consolidated=False) as dataset:
         assert dataset["height"].shape[-1] == 21 and np.isfinite(dataset["height"]).all()
 
@@ -87,6 +86,8 @@ def test_fields_of_an_answer_go_to_a_folder_that_xarray_reads(locum, finished_st
         (b"x,y\n0.5,half\n", ["line 2", "'y'", "'half'"]),
         (b"x,y\n", ["row", "none"]),
         (b"", ["'x' is missing"]),
+        (b"x,y,x\n0.5,0.5,0.6\n", ["'x'", "twice"]),
+        (b"x;y\n0.5;0.5\n", ["'x' is missing", "commas"]),
         (b"\xff\xfe\x00x", ["CSV"]),
         (b"x,y\n0.5,0.5\n0.5,\xff\n", ["CSV"]),
     ],
@@ -124,6 +125,9 @@ def test_answers_of_a_file_are_those_of_the_single_queries(locum, finished_study
     (tmp_path / "points.csv").write_text("note,y, x\nfirst,0.25,0.5\n\nsecond,0.75,1.5\n")
     answer = locum("query", finished_study, "--csv", "points.csv")
     rows = list(csv.DictReader(answer.stdout.splitlines()))
+    inside, outside = json.loads(locum("query", finished_study, "--csv", "points.csv", "--json").stdout)
+    assert inside["top"] == pytest.approx(float(rows[0]["top"])) and inside["verdict"] == rows[0]["verdict"]
+    assert (outside["x"], outside["in_domain"], rows[1]["in_domain"]) == (1.5, False, "false")
     assert [row["in_domain"] for row in rows] == ["true", "false"]
     assert [(float(row["x"]), float(row["y"])) for row in rows] == [(0.5, 0.25), (1.5, 0.75)]
     for row in rows:

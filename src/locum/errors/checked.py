@@ -245,7 +245,8 @@ class CheckedPrediction(Prediction):
             dataset[f"{name}_error_figure"] = ("sample", figure.value, attributes)
             dataset[name].attrs["ancillary_variables"] = f"{name}_error_figure"
         dataset["in_domain"] = ("sample", self.in_domain, {"long_name": "query in the domain of validity"})
-        dataset["verdict"] = ("sample", self.verdict, {"long_name": "verdict"})
+        verdict = self.verdict.astype(object)  # text of fixed length has no place in the Zarr specification
+        dataset["verdict"] = ("sample", verdict, {"long_name": "verdict"})
         return dataset
 
     def _lines(self) -> list[tuple[str, str]]:

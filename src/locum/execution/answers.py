@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -81,8 +82,12 @@ def answer_one(
     }
 
 
-def answer_file(surrogate: CheckedSurrogate, path: Path, output: Path | None) -> dict[str, Any] | None:
+def answer_file(
+    surrogate: CheckedSurrogate, path: Path, output: Path | None, as_json: bool = False
+) -> dict[str, Any] | None:
     """Answer every row of a CSV file, a block at a time, into another CSV file or to standard output.
+
+    What goes to standard output is with ``as_json`` one JSON array, with an object for every row.
 
     Returns
     -------
@@ -102,15 +107,15 @@ def answer_file(surrogate: CheckedSurrogate, path: Path, output: Path | None) ->
             raise ParameterError(f"{output}: the answers would replace the questions; choose another name")
     counts: Counter[str] = Counter()
     with _reading(path) as source, _writing(output) as target:
-        writer = csv.writer(target, lineterminator="\n")
+        write = _write_json if as_json and output is None else _write_csv
         for values in _blocks(surrogate, path, source):
-            if not counts:
-                writer.writerow(_header(surrogate))
             prediction = surrogate.predict(values)
-            writer.writerows(_lines(prediction))
+            write(target, _header(surrogate), _rows(prediction), not counts)
             counts.update(map(str, prediction.verdict))
         if not counts:
             raise ParameterError(f"{path}: expected a row for every parameter set, found none")
+        if write is _write_json:
+            target.write("\n]\n")
     return None if output is None else {"rows": counts.total(), "verdicts": counts, "output": str(output)}
 
 
@@ -125,7 +130,23 @@ def _header(surrogate: CheckedSurrogate) -> list[str]:
     return [*description.space.names, *description.quantities, *figures, "in_domain", "verdict"]
 
 
-def _lines(prediction: CheckedPrediction) -> Iterator[list[Any]]:
+def _write_csv(target: IO[str], header: list[str], rows: Iterable[list[Any]], first: bool) -> None:
+    writer = csv.writer(target, lineterminator="\n")
+    if first:
+        writer.writerow(header)
+    writer.writerows(
+        [*(f"{number:.10g}" for number in numbers), str(inside).lower(), verdict]
+        for *numbers, inside, verdict in rows
+    )
+
+
+def _write_json(target: IO[str], header: list[str], rows: Iterable[list[Any]], first: bool) -> None:
+    for number, (*numbers, inside, verdict) in enumerate(rows):
+        target.write("[\n" if first and not number else ",\n")
+        json.dump(dict(zip(header, [*map(_finite, numbers), inside, verdict], strict=True)), target)
+
+
+def _rows(prediction: CheckedPrediction) -> Iterator[list[Any]]:
     description = prediction.description
     numbers = [
         prediction.parameters,
@@ -138,7 +159,7 @@ def _lines(prediction: CheckedPrediction) -> Iterator[list[Any]]:
         prediction.verdict,
         strict=True,
     ):
-        yield [*(f"{number:.10g}" for number in row), str(inside).lower(), verdict]
+        yield [*row, inside, str(verdict)]
 
 
 def _blocks(surrogate: CheckedSurrogate, path: Path, source: IO[str]) -> Iterator[Array]:
@@ -149,7 +170,10 @@ def _blocks(surrogate: CheckedSurrogate, path: Path, source: IO[str]) -> Iterato
     if missing := [name for name in names if name not in header]:
         close = next((name for name in header if name not in names), "")
         hint = f"; {unknown_name('column', close, names)}" if close else ""
+        hint += ", with commas between columns" if len(header) == 1 < len(names) else ""
         raise ParameterError(f"{path}: column {missing[0]!r} is missing{hint}")
+    if twice := [name for name in names if header.count(name) > 1]:
+        raise ParameterError(f"{path}: column {twice[0]!r} is given twice")
     columns = [header.index(name) for name in names]
     rows = filter(None, reader)
     while block := [_numbers(path, reader.line_num, row, columns, names) for row in islice(rows, ROWS)]:

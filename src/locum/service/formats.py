@@ -236,7 +236,7 @@ def to_dataset(response: Response) -> xr.Dataset:
             dataset[name].attrs |= {"location": "node", "mesh": "mesh"}
     for j, name in enumerate(answers.loaded.outputs):
         dataset[f"{name}_error_figure"].values[:] = answers.figures[:, j]
-    dataset["verdict"] = ("sample", np.array(answers.verdicts), {"long_name": "verdict"})
+    dataset["verdict"] = ("sample", np.array(answers.verdicts, dtype=object), {"long_name": "verdict"})
     return dataset.assign_attrs(response.head | dict(response.asked))
 
 
