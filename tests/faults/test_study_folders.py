@@ -70,9 +70,12 @@ def test_a_full_disk_ends_the_run_and_freed_it_goes_on(
 def test_a_damaged_version_is_named_and_the_simulations_stay(
     locum, refused, finished_study, tmp_path: Path
 ) -> None:
-    saved = sorted((tmp_path / "study" / "surrogates").iterdir())[-1] / "surrogate.npz"
-    saved.write_bytes(saved.read_bytes()[:100])
-    sentence = refused("query", finished_study, "x=0.5", "y=0.5")
-    assert str(saved.parent) in sentence
-    problems = locum("verify", finished_study)
-    assert problems.returncode == 1 and "surrogate.npz" in problems.stdout
+    folder = sorted((tmp_path / "study" / "surrogates").iterdir())[-1]
+    for name in ("surrogate.npz", "manifest.json"):
+        kept = (folder / name).read_bytes()
+        (folder / name).write_bytes(kept[:100])
+        sentence = refused("query", finished_study, "x=0.5", "y=0.5")
+        assert str(folder) in sentence
+        problems = locum("verify", finished_study)
+        assert problems.returncode == 1 and name in problems.stdout
+        (folder / name).write_bytes(kept)

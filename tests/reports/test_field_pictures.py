@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -65,6 +66,18 @@ def test_a_line_in_time_is_drawn_over_place_and_time(case: Case) -> None:
     assert len(drawn.pictures) == 3
     assert "all 5 saved times" in drawn.moment
     assert "time (s)" in drawn.pictures[0][0]
+    assert drawn.pictures[2][2].startswith("Surrogate less")
+
+
+def test_vectors_on_a_line_differ_by_a_length_and_long_numbers_below_their_colours_stand_apart(
+    case: Case,
+) -> None:
+    x, times = np.linspace(0, 1, 30)[:, None], np.linspace(0, 2, 5)
+    field = np.stack([251.92 + 0.009 * np.outer(times, x[:, 0]) / 2, np.zeros((5, 30))], axis=-1)
+    drawn = case_pictures(replace(on(case, x, None, field, times), predicted=field))
+    (bar, _, _), _, (_, _, error) = drawn.pictures
+    assert error.startswith("Length of the difference")
+    assert 2 <= len(set(re.findall(r">\s*(251\.9\d+)\s*<", bar))) <= 3
 
 
 @pytest.mark.parametrize("components", [1, 2, 3])
@@ -132,7 +145,8 @@ def test_a_body_in_space_is_drawn_in_its_deformed_shape(
 
 def test_a_constant_field_without_error_is_drawn(case: Case) -> None:
     constant = np.full_like(case.simulated, 300.0)
-    assert len(case_pictures(replace(case, simulated=constant, predicted=constant)).pictures) == 3
+    drawn = case_pictures(replace(case, simulated=constant, predicted=constant)).pictures
+    assert len(drawn) == 3 and "Largest difference 0\u202fK" in drawn[2][2]
 
 
 def test_faces_split_into_triangles_cover_the_same_area() -> None:

@@ -13,6 +13,7 @@ from locum.reports.wording import (
     as_stated,
     date,
     duration,
+    error_size,
     percentage,
     significant,
     stated_percentage,
@@ -55,6 +56,14 @@ def test_percentages_never_round_to_all_or_nothing(fraction: float) -> None:
 def test_percentages_near_all_show_what_is_left() -> None:
     assert percentage(0.99213) == "99.21\u202f%"
     assert percentage(0.999876) == "99.988\u202f%"
+    assert percentage(1 - 1e-16) == percentage(1 + 1e-15) == "100\u202f%"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [(0.02, "2.00 %"), (51.8, "5 180 %"), (3e-15, "3.00 × 10⁻¹³ %")]
+)
+def test_a_relative_error_is_a_percentage_whatever_its_size(value: float, written: str) -> None:
+    assert error_size(value, relative=True, unit="K").replace("\u202f", " ") == written
 
 
 def test_what_was_stated_keeps_its_digits() -> None:

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from locum.reports.style import COLOURS
-from locum.reports.wording import as_stated, power_of_ten, stated_percentage
+from locum.reports.wording import THIN_SPACE, as_stated, power_of_ten, stated_percentage
 
 INK, MUTED, GRID, PAPER = (COLOURS[name][0] for name in ("ink", "muted", "grid", "card"))
 BLUE, ORANGE, GREEN, RED = (COLOURS[name][0] for name in ("blue", "orange", "green", "red"))
@@ -30,6 +30,7 @@ SERIES = (BLUE, ORANGE, GREEN, RED)
 # widths in inches, such that text has one size on the page in figures that stand two or three in a row
 HALF, THIRD = 4.6, 3.2
 _RASTER_DPI = 200
+_LONG = 6  # characters of a number, such that five of them stand side by side in a narrow figure
 
 styled = matplotlib.rc_context(
     {
@@ -94,8 +95,10 @@ def error_ticks(axes: Axes, which: str, limits: tuple[float, float], *, relative
 def _label(value: float, relative: bool) -> str:
     if value <= 0:
         return ""
-    if relative and value > 0.9e-6:
+    if relative and 0.9e-6 < value < 110:
         return stated_percentage(float(f"{value:.1e}"))
+    if relative:
+        return f"{_label(100 * value, relative=False)}{THIN_SPACE}%"
     if 0.9e-2 < value < 1.1e4:
         return as_stated(value)
     exponent = math.floor(math.log10(value * 1.000001))
@@ -104,9 +107,11 @@ def _label(value: float, relative: bool) -> str:
 
 
 def plain_axis(axes: Axes, which: str, ticks: int) -> None:
-    """Round numbers on a linear axis, in full where they are neither huge nor tiny."""
+    """Round numbers on a linear axis, in full where neither huge nor tiny; of long ones half as many."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     axis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 5, 10]))
+    if which == "x" and max(len(as_stated(value)) for value in axis.get_majorticklocs()) > _LONG:
+        axis.set_major_locator(MaxNLocator(ticks // 2, steps=[1, 2, 5, 10]))
     largest = max(abs(end) for end in (axes.get_xlim() if which == "x" else axes.get_ylim()))
     if 1e-3 <= largest < 1e6:
         axis.set_major_formatter(FuncFormatter(lambda value, _: as_stated(value)))

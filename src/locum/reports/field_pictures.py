@@ -55,7 +55,7 @@ def case_pictures(case: Case) -> CasePictures:
     """Draw one held-out case; of a field in time, unless on a line, the time of the largest error."""
     simulated, predicted, difference, signed = _scalars(case)
     if case.points.shape[1] == 1:
-        return _on_a_line(case, simulated, predicted, difference)
+        return _on_a_line(case, simulated, predicted, difference, signed)
     moment = ""
     if case.times is not None:
         step = int(np.nanargmax(np.nanmax(np.abs(difference), axis=1)))
@@ -66,11 +66,9 @@ def case_pictures(case: Case) -> CasePictures:
         simulated, predicted, difference = simulated[step], predicted[step], difference[step]
         case = replace(case, displacement=[shape[step] for shape in case.displacement])
     low, high = _limits(simulated, predicted)
-    largest = float(np.abs(difference).max()) or 1.0
     node = int(np.argmax(np.abs(difference)))
-    ends = (-largest, largest) if signed else (0.0, largest)
-    colours = SIGNED_COLOURS if signed else SIZE_COLOURS
-    where = f"Largest difference {with_unit(largest, case.unit)}, at the circle."
+    ends, colours = _ends(difference, signed)
+    where = f"Largest difference {with_unit(_largest(difference), case.unit)}, at the circle."
     draw, shape = _surface, ""
     if case.points.shape[1] == 3:
         if not can_render():
@@ -93,7 +91,7 @@ def case_pictures(case: Case) -> CasePictures:
             (
                 draw(case, difference, ends, colours, "difference", node),
                 "Error.",
-                ("Surrogate less high-fidelity. " if signed else "Length of the difference. ") + where,
+                f"{_meaning(signed)}. {where}",
             ),
         ),
         moment,
@@ -114,6 +112,16 @@ def _scalars(case: Case) -> tuple[Array, Array, Array, bool]:
 
 def _largest(difference: Array) -> float:
     return float(np.abs(difference).max())
+
+
+def _ends(difference: Array, signed: bool) -> tuple[tuple[float, float], str]:
+    """Limits and colours of a difference: from both sides of zero where it has a sign."""
+    largest = _largest(difference) or 1.0
+    return ((-largest, largest), SIGNED_COLOURS) if signed else ((0.0, largest), SIZE_COLOURS)
+
+
+def _meaning(signed: bool) -> str:
+    return "Surrogate less high-fidelity" if signed else "Length of the difference"
 
 
 def _limits(*fields: Array) -> tuple[float, float]:
@@ -191,10 +199,12 @@ def _bar(figure: Figure, axes: Axes, mapped: ScalarMappable, case: Case, what: s
     plain_axis(colour_bar(figure, axes, mapped, label, **placing), "x", 5)
 
 
-def _on_a_line(case: Case, simulated: Array, predicted: Array, difference: Array) -> CasePictures:
+def _on_a_line(
+    case: Case, simulated: Array, predicted: Array, difference: Array, signed: bool
+) -> CasePictures:
+    what = f"{_meaning(signed)}; at most {with_unit(_largest(difference), case.unit)}."
     if case.times is not None:
-        largest = _largest(difference) or 1.0
-        limits, ends = _limits(simulated, predicted), (-largest, largest)
+        limits, (ends, colours) = _limits(simulated, predicted), _ends(difference, signed)
         return CasePictures(
             (
                 (
@@ -208,9 +218,9 @@ def _on_a_line(case: Case, simulated: Array, predicted: Array, difference: Array
                     "Its answer, in the same colours.",
                 ),
                 (
-                    _place_and_time(case, case.times, difference, ends, SIGNED_COLOURS, "difference"),
+                    _place_and_time(case, case.times, difference, ends, colours, "difference"),
                     "Error.",
-                    f"Surrogate less high-fidelity; at most {with_unit(largest, case.unit)}.",
+                    what,
                 ),
             ),
             f"at all {len(case.times)} saved times",
@@ -229,7 +239,7 @@ def _on_a_line(case: Case, simulated: Array, predicted: Array, difference: Array
             (
                 _curves(case, [(difference, ORANGE, "-", "")], "difference"),
                 "Error.",
-                f"Surrogate less high-fidelity; at most {with_unit(_largest(difference), case.unit)}.",
+                what,
             ),
         ),
         "",

@@ -43,10 +43,10 @@ def count(number: int) -> str:
 def percentage(fraction: float) -> str:
     """A measured fraction as a percentage to three digits, or as many as tell it from 0 % and 100 %."""
     percent = 100 * fraction
-    if percent in (0, 100):
+    if percent == 0 or abs(percent - 100) < 1e-9:  # up to rounding
         return f"{percent:.0f}{THIN_SPACE}%"
     if 99 < percent < 100:  # what matters is the distance from 100 %
-        decimals = min(1 - math.floor(math.log10(100 - percent)), 10)
+        decimals = 1 - math.floor(math.log10(100 - percent))
         return f"{percent:.{decimals}f}{THIN_SPACE}%"
     return f"{significant(percent)}{THIN_SPACE}%"
 
@@ -58,9 +58,9 @@ def stated_percentage(fraction: float) -> str:
 
 def error_size(value: float, *, relative: bool, unit: str) -> str:
     """An error or error figure: a percentage where it is relative, else a number with its unit."""
-    if not relative or not math.isfinite(value):
-        return with_unit(value, "" if relative else unit)
-    return percentage(value) if 1e-5 <= abs(value) < 10 or value == 0 else significant(value)
+    if relative and math.isfinite(value):
+        return percentage(value)
+    return with_unit(value, "" if relative else unit)
 
 
 def tolerance_size(value: float, *, relative: bool, unit: str) -> str:

@@ -88,7 +88,9 @@ class Ensemble:
         """
         if self._layout is None:
             if not self.exists:
-                raise StorageError(f"{self.path} holds no snapshot yet; run at least one simulation first")
+                raise StorageError(
+                    f"{self.path} holds no snapshot; run one simulation, or put back a copy of it"
+                )
             with self._told("read the schema of"), self._dataset(chunks=None) as dataset:
                 self._layout = _read_layout(dataset, self.path)
         return self._layout

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from locum.exceptions import ModelError
+from locum.exceptions import ModelError, StorageError
 from locum.study.command_sections import CommandSection
 from locum.study.reading import load_study
 from locum.study.sections import (
@@ -120,5 +120,8 @@ def _registered(folder: Path) -> CheckedSurrogate:
 
     checked = CheckedSurrogate.load(folder)
     path = folder / MANIFEST
-    number = json.loads(path.read_text())["number"] if path.is_file() else None
+    try:
+        number = json.loads(path.read_bytes())["number"] if path.is_file() else None
+    except (ValueError, KeyError):
+        raise StorageError(f"{path} is damaged; put back a copy of it") from None
     return replace(checked, manifest={**checked.manifest, "version": number})

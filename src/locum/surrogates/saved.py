@@ -130,7 +130,7 @@ def _read_arrays(path: Path, expected: str) -> dict[str, AnyArray]:
     try:
         packed = path.read_bytes()
     except FileNotFoundError:
-        raise StorageError(f"{path} is missing; restore it, or train again") from None
+        raise StorageError(f"{path} is missing; put back a copy of it") from None
     except OSError as error:
         raise StorageError(f"{path}: cannot be read ({error.strerror})") from error
     if hashlib.sha256(packed).hexdigest() != expected:
@@ -143,7 +143,7 @@ def _read_arrays(path: Path, expected: str) -> dict[str, AnyArray]:
 
 
 def _damaged(path: Path, why: str) -> StorageError:
-    return StorageError(f"{path} is damaged: {why}; restore it from a copy, or train again")
+    return StorageError(f"{path} is damaged: {why}; put back a copy of it")
 
 
 def _content_hash(content: Any) -> str:
