@@ -126,6 +126,16 @@ def test_no_progress_blames_the_calibration_when_measured_errors_are_small():
     assert "19 simulations" in decision.advice
 
 
+def test_a_relative_tolerance_of_what_passes_through_zero_is_to_blame_where_nothing_else_is_worse():
+    rounds = [replace(each, crossing=("field",)) for each in history(still, 10, measured=0.5)]
+    decision = decide(rounds, simulations=1000)
+    assert decision.blame is Blame.ZERO and "error: absolute of field" in decision.advice
+    verdict = rounds[-1].verdict
+    both = replace(verdict, outputs={**verdict.outputs, "load": replace(verdict.outputs["field"], share=0.5)})
+    assert decide([*rounds[:-1], replace(rounds[-1], verdict=both)]).blame is Blame.CALIBRATION
+    assert Round.from_dict(rounds[-1].to_dict()) == rounds[-1]
+
+
 def test_figures_that_claim_nothing_stop_at_once():
     decision = decide(history(lambda n: math.inf, 1), simulations=1000)
     assert (decision.outcome, decision.blame) == (Outcome.NO_PROGRESS, Blame.CALIBRATION)

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from locum.errors import Calibration
+from locum.errors import Calibration, Tolerance
 from locum.execution.candidate import Candidate
-from locum.execution.checking import check
+from locum.execution.checking import check, crossing
 from locum.execution.promotion import promote, restated_champion
 from locum.execution.sampling import calibration_samples, training_samples
 from locum.execution.status import status_document
@@ -99,6 +99,16 @@ def test_a_version_checked_twice_is_one_round(finished_work) -> None:
     after = finished_work.rounds()
     assert [entry.number for entry in after] == [entry.number for entry in before]
     assert after[-1].verdict == before[-1].verdict
+
+
+def test_relative_tolerances_of_what_passes_through_zero_are_found(finished_work) -> None:
+    records = calibration_samples(finished_work)
+    zero = records[0].quantities["top"]
+    shifted = [replace(record, quantities={"top": record.quantities["top"] - zero}) for record in records]
+    checked = finished_work.champion.checked
+    asked = replace(checked, tolerances={**checked.tolerances, "top": Tolerance(0.01, "relative")})
+    assert [crossing(asked, each) for each in (records, shifted, [])] == [(), ("top",), ()]
+    assert crossing(checked, shifted) == ()
 
 
 @pytest.mark.parametrize("override", ["accuracy.tolerance=0.05", "model.version='2'", "seed=4"])

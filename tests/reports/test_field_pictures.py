@@ -73,7 +73,7 @@ def test_vectors_on_a_line_differ_by_a_length_and_long_numbers_below_their_colou
     case: Case,
 ) -> None:
     x, times = np.linspace(0, 1, 30)[:, None], np.linspace(0, 2, 5)
-    field = np.stack([251.92 + 0.009 * np.outer(times, x[:, 0]) / 2, np.zeros((5, 30))], axis=-1)
+    field = np.stack([251.9225 + 0.006 * np.outer(times, x[:, 0]) / 2, np.zeros((5, 30))], axis=-1)
     drawn = case_pictures(replace(on(case, x, None, field, times), predicted=field))
     (bar, _, _), _, (_, _, error) = drawn.pictures
     assert error.startswith("Length of the difference")

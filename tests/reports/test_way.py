@@ -34,8 +34,9 @@ def test_the_kind_and_its_reason_stand_first(blade_report: Report) -> None:
     assert "black box" not in said
 
 
-def test_nothing_trained_is_said_to_be_missing(empty_report: Report) -> None:
+def test_nothing_trained_is_said_to_be_missing(blade_report: Report, empty_report: Report) -> None:
     assert "No surrogate has been trained yet." in words(empty_report)
+    assert "the gate refused every version" in words(replace(empty_report, versions=blade_report.versions))
 
 
 def test_both_ways_stand_beside_each_other(blade_report: Report) -> None:

@@ -39,6 +39,8 @@ class Round:
         Number of the surrogate in the registry; None where it was not registered.
     figure_kind
         What its error figures are.
+    crossing
+        Quantities with a relative tolerance that are zero, or of both signs, in the calibration simulations.
     """
 
     number: int
@@ -52,6 +54,7 @@ class Round:
     seconds: Mapping[str, float] = field(default_factory=dict)
     version: int | None = None
     figure_kind: FigureKind = "indicator"
+    crossing: tuple[str, ...] = ()
 
     @property
     def measured(self) -> float:
@@ -77,6 +80,7 @@ class Round:
             "seconds": dict(self.seconds),
             "version": self.version,
             "figure_kind": self.figure_kind,
+            "crossing": list(self.crossing),
         }
 
     @classmethod
@@ -90,6 +94,7 @@ class Round:
                 "factors": {
                     name: math.inf if value is None else value for name, value in data["factors"].items()
                 },
+                "crossing": tuple(data.get("crossing", ())),
             }
         )
 

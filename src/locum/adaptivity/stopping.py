@@ -49,6 +49,7 @@ class Blame(StrEnum):
     DOMAIN = "domain"
     CALIBRATION = "calibration"
     PROJECTION = "projection"
+    ZERO = "zero"
 
 
 REMEDIES = {
@@ -68,6 +69,10 @@ REMEDIES = {
     Blame.DOMAIN: (
         "{outside:.1%} of the parameter distribution lies outside the domain of validity: look at the failed "
         "simulations, and narrow the ranges to where the model runs"
+    ),
+    Blame.ZERO: (
+        "relative errors have no limit where a quantity passes through zero: ask for error: absolute of "
+        "{crossing}, with a tolerance in its unit"
     ),
     Blame.CALIBRATION: (
         "the calibration is coarse: {calibration} simulations put the error figures well above the errors "
@@ -181,6 +186,8 @@ def gain_per_doubling(
 def blamed(last: Round) -> Blame:
     """What keeps the error figures of a round up."""
     verdict = last.verdict
+    if _worst_output(last) in last.crossing:
+        return Blame.ZERO
     if last.figure_kind != "indicator":
         return Blame.PROJECTION
     if math.isinf(verdict.ratio.q50):
@@ -192,6 +199,13 @@ def blamed(last: Round) -> Blame:
     if last.measured <= 1 and verdict.ratio.q95 > CALIBRATION_EXCESS * last.measured:
         return Blame.CALIBRATION
     return Blame.REGRESSION
+
+
+def _worst_output(last: Round) -> str | None:
+    """The output that is within tolerance least often, if one is alone in that."""
+    shares = sorted((output.share, name) for name, output in last.verdict.outputs.items())
+    alone = len(shares) < 2 or shares[0][0] < shares[1][0]
+    return shares[0][1] if shares and alone else None
 
 
 def forecast(history: Sequence[Round]) -> int | None:
@@ -232,6 +246,7 @@ def _remedy(history: Sequence[Round], blame: Blame, outcome: Outcome) -> str:
             outside=last.verdict.outside,
             calibration=last.calibration,
             kind=last.figure_kind,
+            crossing=" and ".join(last.crossing),
         )
     if 1 < last.verdict.level < math.inf and last.verdict.outside < 1 - last.verdict.share_required:
         advice += f"; tolerances {last.verdict.level:.2g} times as large would be met now"

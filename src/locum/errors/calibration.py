@@ -28,6 +28,7 @@ from locum.surrogates import FigureKind, Surrogate
 # below this share of the typical indicator it is not believed.
 _FLOOR_SHARE = 0.1
 _REFERENCE_POINTS = 512
+_UP = 1.0 + np.finfo(np.float64).eps
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +72,8 @@ class OutputCalibration:
 
     @cached_property
     def scores(self) -> Array:
-        """Errors over believed indicators, shape (n,)."""
-        return np.asarray(self.errors / np.maximum(self.indicators, self.floor))
+        """Errors over believed indicators, shape (n,); rounded up: times the indicator they cover."""
+        return np.asarray(self.errors / np.maximum(self.indicators, self.floor) * _UP)
 
     @cached_property
     def factor(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,9 @@ from locum.adaptivity import BoolArray, Round, Spread, Verdict, assess, sweep_po
 from locum.arrays import Array
 from locum.errors import Calibration, CheckedSurrogate
 from locum.execution.candidate import Candidate
+from locum.execution.sampling import calibration_samples
 from locum.execution.workspace import Workspace
+from locum.snapshots import SampleRecord
 from locum.surrogates import FigureKind
 
 
@@ -95,6 +97,7 @@ def check(work: Workspace, candidate: Candidate, held_back: Collection[str] = ()
         seconds={**manifest["seconds"], "sweep": found.seconds},
         version=candidate.version.number,
         figure_kind=candidate.checked.surrogate.figure_kind,
+        crossing=crossing(candidate.checked, calibration_samples(work)),
     )
     work.save_round(entry, candidate.version.number)
     verdict = found.verdict
@@ -112,6 +115,17 @@ def spent(work: Workspace, held_back: Collection[str] = ()) -> int:
         record.outcome != "planned" and record.purpose != "audit" and record.identity not in held_back
         for record in work.samples()
     )
+
+
+def crossing(checked: CheckedSurrogate, records: Sequence[SampleRecord]) -> tuple[str, ...]:
+    """Quantities with a relative tolerance that are zero, or of both signs, in these simulations."""
+    found = []
+    for name in checked.description.quantities:
+        if name in checked.decisive and checked.calibration.outputs[name].measure == "relative":
+            values = [record.quantities[name] for record in records]
+            if values and min(values) <= 0 <= max(values):
+                found.append(name)
+    return tuple(found)
 
 
 def _basis_share(calibration: Calibration, tolerances: Mapping[str, float]) -> float:

@@ -109,6 +109,7 @@ def choose_values(
         # a failed simulation will not come: what it would have taught is not asked for again
         return _residual_choice(surrogate, found, asked, size, work.values([*running, *failed]))
     metric = surrogate.inverse_lengthscales(asked)
+    metric = metric / (metric.max() or 1.0)  # their ratios count; of a constant they may be denormal
 
     def placed(records: Sequence[SampleRecord]) -> Array:
         return np.asarray(work.space.warp(work.values(records)) * metric)

@@ -87,7 +87,7 @@ def error_ticks(axes: Axes, which: str, limits: tuple[float, float], *, relative
     decades = math.log10(limits[1] / limits[0])
     parts = (1, 2, 5) if decades < 2 else (1, 3) if decades < 3 else (1,)
     axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_locator(LogLocator(subs=parts, numticks=8))
+    axis.set_major_locator(LogLocator(subs=parts, numticks=8 if which == "y" else 6))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: _label(value, relative)))
 
@@ -111,7 +111,7 @@ def plain_axis(axes: Axes, which: str, ticks: int) -> None:
     axis = axes.xaxis if which == "x" else axes.yaxis
     axis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 5, 10]))
     if which == "x" and max(len(as_stated(value)) for value in axis.get_majorticklocs()) > _LONG:
-        axis.set_major_locator(MaxNLocator(ticks // 2, steps=[1, 2, 5, 10]))
+        axis.set_major_locator(MaxNLocator(ticks // 2, steps=[1, 2, 4, 5, 10]))
     largest = max(abs(end) for end in (axes.get_xlim() if which == "x" else axes.get_ylim()))
     if 1e-3 <= largest < 1e6:
         axis.set_major_formatter(FuncFormatter(lambda value, _: as_stated(value)))

@@ -140,7 +140,7 @@ def known_report(work: Workspace, candidate: Candidate | None) -> content.Report
         rounds=tuple(work.rounds()),
         bases=_bases(candidate) if candidate else (),
         samples=_samples(work),
-        cost=_cost(work) if candidate else None,
+        cost=_cost(work) if work.samples(outcome="done") else None,
         failures=_failures(work),
         retried=sum(len(attempts) > 1 for attempts in work.attempts.values()),
         versions=_versions(work),
@@ -217,10 +217,12 @@ def _held_out(
     for name, output in calibration.items():
         figures = prediction.figure(name)
         is_field = name in checked.description.fields
+        with np.errstate(divide="ignore", invalid="ignore"):  # of what is always right the factor is zero
+            scores = np.where(errors[name] == 0, 0.0, errors[name] / (figures / output.factor))
         outputs[name] = content.HeldOutOutput(
             errors=errors[name],
             figures=figures,
-            scores=errors[name] / (figures / output.factor),
+            scores=scores,
             simulated=None if is_field else truth.quantities[name],
             predicted=None if is_field else prediction.quantities[name],
         )

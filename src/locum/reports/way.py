@@ -102,6 +102,8 @@ def used(report: Report) -> Markup:
     how = "How answers are made; and, where the model's equations are used, what they save."
     if way is None:
         nothing = missing("No surrogate has been trained yet.", f"locum run {report.path}")
+        if report.versions:
+            nothing = missing("No surrogate answers: the gate refused every version; their list says why.")
         return section("way", title, how, nothing)
     parts: list[Content] = [paragraph(f"The surrogate is {way.kind}, {way.reason}. {_spent(report.cost)}")]
     if way.black_box is not None:
