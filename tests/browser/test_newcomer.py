@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,10 +38,10 @@ PLATE = {
     },
     "parameters": {"power": {"range": [20, 100], "unit": "W"}, "place": {"range": [0.3, 0.7], "unit": "m"}},
     "accuracy": {"tolerance": 0.002, "confidence": 0.8, "share": 0.9},
-    "budget": {"simulations": 40},
+    "budget": {"simulations": 24},
     "methods": {
         "surrogate": "interpolated",
-        "design": {"initial": 6, "batch": 4},
+        "design": {"initial": 6, "batch": 12},
         "calibration": {"simulations": 6},
     },
     "execution": {"workers": 1},
@@ -99,7 +98,7 @@ def full_power(page: Page) -> None:
 
 
 def test_from_the_overview_to_a_better_surrogate(
-    plate: Path, service: locum.Client, deployed: str, dashboard_of, browse
+    plate: Path, service: locum.Client, deployed: str, programs: Path, dashboard_of, browse
 ) -> None:
     with dashboard_of([plate], PREFECT_API_URL=deployed) as address, browse(address) as page:
         page.goto(address)
@@ -118,7 +117,7 @@ def test_from_the_overview_to_a_better_surrogate(
             surrogate.predict(values)
 
         wait_for(lambda: _retraining_waits(deployed, plate))
-        worker = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "local", "--run-once"]
+        worker = [programs / "prefect", "worker", "start", "--pool", "local", "--run-once"]
         environment = os.environ | {"PREFECT_API_URL": deployed}
         done = subprocess.run(worker, env=environment, capture_output=True, text=True, timeout=LIMIT)
         assert done.returncode == 0, done.stdout + done.stderr
