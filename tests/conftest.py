@@ -266,6 +266,7 @@ def postgresql() -> Iterator[Callable[[], str]]:
 def programs(shared: Path) -> Iterator[Path]:
     """Folder of ``locum`` and ``prefect`` that have imported what they need; see ``command_server.py``.
 
+    For the modules that they start as programs there is a ``python`` beside them.
     Their server ends with the last worker that uses it: each holds a side of its standard input.
     """
     folder = shared / "bin"
@@ -287,11 +288,13 @@ def start_programs(folder: Path) -> int:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener, (folder / "leash").open() as end:
         listener.bind(str(folder / "socket"))
         listener.listen()
-        command = [sys.executable, str(HERE / "command_server.py"), str(listener.fileno())]
-        subprocess.Popen(command, stdin=end, pass_fds=[listener.fileno()])
+        number = listener.fileno()
+        command = [sys.executable, str(HERE / "command_server.py"), str(number), str(folder / "python")]
+        subprocess.Popen(command, stdin=end, pass_fds=[number])
     ask = shlex.join([sys.executable, "-IS", str(HERE / "command_client.py"), str(folder / "socket")])
-    for name in ("locum", "prefect"):
-        (folder / name).write_text(f'#!/bin/sh\nexec {ask} {name} "$@"\n')
+    fresh = f'[ "$1" = -m ] || exec {shlex.quote(sys.executable)} "$@"\n'
+    for name, before in (("locum", ""), ("prefect", ""), ("python", fresh)):
+        (folder / name).write_text(f'#!/bin/sh\n{before}exec {ask} {name} "$@"\n')
         (folder / name).chmod(0o700)
     return leash
 
