@@ -79,8 +79,9 @@ sys.executable = sys.argv[2]
 
 
 def python() -> None:
-    """Run a module as a program."""
+    """Run a module as a program, as if nobody had imported it."""
     del sys.argv[:2]
+    sys.modules.pop(sys.argv[0], None)
     run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 

@@ -300,6 +300,12 @@ def start_programs(folder: Path) -> int:
 
 
 @pytest.fixture
+def warm_python(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules that the test itself starts as programs have imported what they need, too."""
+    monkeypatch.setattr(sys, "executable", str(programs / "python"))
+
+
+@pytest.fixture
 def locum(programs: Path, tmp_path: Path) -> Callable[..., Finished]:
     """Run a command in the test's folder: ``locum("run", "wave.yaml", WAVE_LOG="runs.txt")``."""
 
