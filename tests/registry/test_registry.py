@@ -63,6 +63,22 @@ def test_a_stale_promotion_is_refused_and_changes_nothing(registry, register):
     assert registry.history() == history
 
 
+def test_nobody_goes_back_to_a_version_that_is_damaged(registry, register):
+    for number, before in ((1, None), (2, 1)):
+        version = register()
+        registry.promote(number, before)
+    file = registry.version(1).folder / "surrogate.json"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1])
+    with pytest.raises(
+        RegistryError, match=r"version 2 goes on answering: .*surrogate\.json is not as it was"
+    ):
+        registry.rollback()
+    assert (registry.champion, len(registry.history())) == (version.number, 2)
+    file.write_bytes(whole)
+    assert registry.rollback() == 1
+
+
 def test_rollback_goes_back_through_the_champions_that_were(registry, register):
     for _ in range(4):
         register()

@@ -34,6 +34,7 @@ GROWTH = 1 / 6
 _RESOLUTION = 1.0  # lengthscales from a sample to its nearest neighbour; 0.25 to 1 choose equally well
 _NUGGET = 1e-6
 _PRIOR_SURPRISE = 0.5  # weight of "as expected" against what the neighbours say
+_STRIP = 16  # rows of a matrix that are made at a time
 
 
 def batch_size(training: int, workers: int, remaining: int | None = None, wanted: int | None = None) -> int:
@@ -170,18 +171,22 @@ def _enlargement(points: Array, training: Array, surprise: Array) -> Array:
 
 def _conditioned(points: Array, known: Array) -> tuple[Array, Array]:
     """Variances (q,) and covariances (q, q) of the unit process given the known samples (n, p)."""
-    covariance = _matern(_squared_distances(points, points))
+    covariance = _matern(points, points)
     if len(known):
-        gram = _matern(_squared_distances(known, known)) + _NUGGET * np.eye(len(known))
-        factor = np.linalg.cholesky(gram)
-        explained = solve_triangular(factor, _matern(_squared_distances(known, points)), lower=True)
-        covariance = covariance - explained.T @ explained
+        factor = np.linalg.cholesky(_matern(known, known) + _NUGGET * np.eye(len(known)))
+        explained = solve_triangular(factor, _matern(known, points), lower=True)
+        covariance -= explained.T @ explained
     return np.diag(covariance).clip(0.0), covariance
 
 
-def _matern(squared_distances: Array) -> Array:
-    scaled = np.sqrt(5.0 * squared_distances)
-    return (1.0 + scaled + scaled**2 / 3.0) * np.exp(-scaled)
+def _matern(a: Array, b: Array) -> Array:
+    """Correlations (n, m) of points (n, p) and (m, p); a few rows at a time, which the cache holds."""
+    correlation = np.empty((len(a), len(b)))
+    for first in range(0, len(a), _STRIP):
+        rows = slice(first, first + _STRIP)
+        scaled = np.sqrt(5.0 * _squared_distances(a[rows], b))
+        correlation[rows] = (1.0 + scaled + scaled**2 / 3.0) * np.exp(-scaled)
+    return correlation
 
 
 def _squared_distances(a: Array, b: Array) -> Array:

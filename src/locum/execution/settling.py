@@ -20,7 +20,6 @@ from locum.execution.surrogate_choice import (
     SurrogateChoice,
     chosen,
     corrected_by_newton,
-    foreseen,
     is_nonlinear,
 )
 from locum.execution.training import projected_on
@@ -35,8 +34,13 @@ TRIED = 16  # where a reduced model has to show that it can follow a nonlinear o
 _DOCUMENT = "surrogate"  # of the store: what was found for a study and a version of its model
 
 
-def settled(work: Workspace) -> SurrogateChoice:
-    """Choose the kind; opened read only, and nothing found yet, what can be foreseen.
+def settled(work: Workspace, choice: SurrogateChoice) -> SurrogateChoice:
+    """Choose the kind by simulations; opened read only, and nothing found yet, what was foreseen.
+
+    Parameters
+    ----------
+    choice
+        What :func:`locum.execution.surrogate_choice.foreseen` says, with the equations having a say.
 
     Raises
     ------
@@ -45,9 +49,6 @@ def settled(work: Workspace) -> SurrogateChoice:
     ModelError
         Operators that are not those of the simulation, or no simulation that succeeds.
     """
-    choice = foreseen(work.study, work.model)
-    if not choice.by_equations:
-        return choice
     mine = {"study": work.study.hash, "model_version": work.model.version}
     document = work.store.document(_DOCUMENT) or {}
     if {key: document.get(key) for key in mine} == mine:

@@ -80,9 +80,12 @@ class Workspace:
     @cached_property
     def choice(self) -> SurrogateChoice:
         """Which kind of surrogate the study gets; to find out may take the first simulations."""
-        from locum.execution.settling import settled  # it simulates, and so stands on this module
+        choice = foreseen(self.study, self.model)
+        if choice.by_equations:
+            from locum.execution.settling import settled  # it simulates, and so stands on this module
 
-        return settled(self)
+            choice = settled(self, choice)
+        return choice
 
     @cached_property
     def problem(self) -> Problem:

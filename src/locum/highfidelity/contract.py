@@ -214,11 +214,10 @@ def snapshot(
     SimulationError
         A field whose shape does not fit mesh and times.
     """
-    dataset = mesh.to_ugrid()
+    variables: dict[str, Any] = {}
     if times is not None:
-        dataset = dataset.assign_coords(
-            time=("time", np.asarray(times, dtype=np.float64), {"units": time_unit, "long_name": "time"})
-        )
+        described = {"units": time_unit, "long_name": "time"}
+        variables["time"] = ("time", np.asarray(times, dtype=np.float64), described)
     expected = (mesh.nodes,) if times is None else (len(times), mesh.nodes)
     for name, (values, unit) in fields.items():
         array = np.asarray(values, dtype=np.float64)
@@ -228,10 +227,10 @@ def snapshot(
                 "shape",
             )
         dimensions = ("time", "node", "component")[0 if times is not None else 1 :][: array.ndim]
-        dataset[name] = (dimensions, array, {"units": unit, "location": "node", "mesh": "mesh"})
+        variables[name] = (dimensions, array, {"units": unit, "location": "node", "mesh": "mesh"})
     for name, (value, unit) in (quantities or {}).items():
-        dataset[name] = ((), np.float64(value), {"units": unit})
-    return dataset
+        variables[name] = ((), np.float64(value), {"units": unit})
+    return mesh.to_ugrid().assign(variables)
 
 
 def field_names(dataset: xr.Dataset) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 _PACKAGES = ("locum", "numpy", "scipy", "torch", "gpytorch", "scikit-learn", "xarray", "zarr")
@@ -11,9 +12,12 @@ _PACKAGES = ("locum", "numpy", "scipy", "torch", "gpytorch", "scikit-learn", "xa
 def environment() -> dict[str, str]:
     """Versions of Python, the machine and the packages that influence a result, without importing them."""
     found = {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+    return found | {package: _installed(package) for package in _PACKAGES}
+
+
+@cache
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

@@ -250,7 +250,8 @@ class Registry:
         Raises
         ------
         RegistryError
-            There is none to go back to, or the champion is another than ``expected``; nothing has changed.
+            There is none to go back to, it is damaged, or the champion is another than ``expected``; nothing
+            has changed.
         """
         standing = (
             select(_promotions)
@@ -264,6 +265,9 @@ class Registry:
                 raise RegistryError("there is no champion to go back to")
             if expected not in (None, last.number):
                 raise RegistryError(_stale(last.before, expected, last.number))
+            before = connection.execute(select(_versions).where(_versions.c.number == last.before)).one()
+            if damage := self._version(before).problems():
+                raise RegistryError(f"version {last.number} goes on answering: {damage[0]}")
             self._swap(connection, last.before, last.number)
             connection.execute(update(_promotions).where(_promotions.c.id == last.id).values(undone=now()))
             return int(last.before)
