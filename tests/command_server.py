@@ -86,7 +86,8 @@ def python() -> None:
 
 
 PROGRAMS = {"locum": locum.cli.main, "prefect": prefect.cli.app, "python": python}
-LARGEST_REQUEST, MOST_DESCRIPTORS = 1 << 20, 16  # bytes
+LARGEST_REQUEST = 1 << 20  # bytes
+MOST_DESCRIPTORS = 16
 
 
 def become(request: dict[str, Any], streams: Sequence[int]) -> NoReturn:
@@ -121,6 +122,13 @@ def become(request: dict[str, Any], streams: Sequence[int]) -> NoReturn:
         os._exit(status)  # taking apart all that was imported would cost more than the command
 
 
+def kill(command: int) -> None:
+    """Kill a command and its process group, unless it has not made one yet."""
+    with suppress(ProcessLookupError):
+        os.killpg(command, signal.SIGKILL)
+    os.kill(command, signal.SIGKILL)
+
+
 def serve(listener: socket.socket) -> None:
     """Fork a command for every client, until standard input closes."""
     selector, pids = selectors.DefaultSelector(), dict[socket.socket, int]()
@@ -142,7 +150,7 @@ def serve(listener: socket.socket) -> None:
             os.kill(pids[client], int(number))
         else:
             selector.unregister(client)
-            os.killpg(pids[client], signal.SIGKILL)
+            kill(pids[client])
 
     def finish(client: socket.socket, ended: int) -> None:
         selector.unregister(ended)
@@ -158,7 +166,7 @@ def serve(listener: socket.socket) -> None:
     while happened := selector.select()[0][0].data:
         happened()
     for pid in pids.values():
-        os.killpg(pid, signal.SIGKILL)
+        kill(pid)
 
 
 serve(socket.socket(fileno=int(sys.argv[1])))
