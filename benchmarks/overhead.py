@@ -2,8 +2,9 @@
 
     python benchmarks/overhead.py
 
-The simulation sleeps, so that the solver's time is known exactly. The Prefect server is started before the
-clock; all else counts: imports, cluster, storage, training, sweeps, acquisition, promotion, report.
+The simulation sleeps, so that the solver's time is known exactly. Twice: with a Prefect server that was
+started before the clock, where all else counts (imports, cluster, storage, training, sweeps, acquisition,
+promotion, report); and without one, less the time that an embedded server takes to start alone.
 """
 
 from __future__ import annotations
@@ -27,6 +28,13 @@ from locum.snapshots import SampleRecord
 
 RESULTS = Path(__file__).parent / "results"
 LOCUM = [sys.executable, "-m", "locum.cli"]
+EMBEDDED = """
+import time
+from locum.execution.prefect_server import reach_server
+server, started = reach_server(), time.perf_counter()
+server.wait()
+print(time.perf_counter() - started)
+"""
 PASSES = 5  # of scheduling, of which the median counts
 
 MODEL = """
@@ -90,20 +98,37 @@ def scheduled(work: Workspace, records: Sequence[SampleRecord]) -> float:
     return time.perf_counter() - started
 
 
+def new_study(folder: str, name: str) -> Path:
+    """Write the study and its model into a folder of their own."""
+    study = Path(folder) / name / "study.yaml"
+    study.parent.mkdir()
+    study.write_text(STUDY)
+    (study.parent / "model.py").write_text(MODEL)
+    return study
+
+
+def solver_seconds(work: Workspace) -> float:
+    """Seconds that the simulations take on all workers at once."""
+    return sum(record.seconds for record in work.samples(outcome="done")) / work.workers
+
+
 def main() -> None:
     """Measure, print a table, and keep it."""
     with tempfile.TemporaryDirectory() as folder:
-        study = Path(folder) / "study.yaml"
-        study.write_text(STUDY)
-        (Path(folder) / "model.py").write_text(MODEL)
+        study, alone = (new_study(folder, name) for name in ("beside", "alone"))
         with prefect_server(folder) as environment:
             wall([*LOCUM, "--help"])
             start = wall([*LOCUM, "--help"])
             run = wall([*LOCUM, "run", str(study), "--quiet"], environment)
             again = wall([*LOCUM, "run", str(study), "--quiet"], environment)
+        del environment["PREFECT_API_URL"]
+        embedded = [sys.executable, "-c", EMBEDDED]
+        server = float(subprocess.run(embedded, env=environment, check=True, capture_output=True).stdout)
+        whole = wall([*LOCUM, "run", str(alone), "--quiet"], environment)
+        with open_workspace(alone, quiet=True) as work:
+            less_server = (whole - server) / solver_seconds(work) - 1
         with open_workspace(study, quiet=True) as work:
-            records = work.samples(outcome="done")
-            solver = sum(record.seconds for record in records) / work.workers
+            records, solver = work.samples(outcome="done"), solver_seconds(work)
             work.cluster.simulate(records[:10], work.progress)  # both simulation processes are ready
             scheduling = median(scheduled(work, records) for _ in range(PASSES)) / len(records)
             steps = [entry.seconds for entry in work.rounds()]
@@ -114,6 +139,9 @@ def main() -> None:
         ("whole run", f"{run:.1f} s", ""),
         ("overhead", f"{run / solver - 1:.1%}", "10 %"),
         (f"of which training in {len(steps)} rounds", f"{training:.1f} s", ""),
+        ("whole run with an embedded server", f"{whole:.1f} s", ""),
+        ("which takes to start alone", f"{server:.1f} s", ""),
+        ("overhead, less that start", f"{less_server:.1%}", "10 %"),
         ("run again, nothing to do", f"{again:.1f} s", ""),
         ("scheduling a sample", f"{1e3 * scheduling:.1f} ms", "5 ms"),
         ("locum --help", f"{start:.2f} s", "0.5 s"),

@@ -1,15 +1,17 @@
 """Runs commands of ``locum`` and ``prefect``, each in a process of its own that is forked from this one.
 
 This process has imported what the commands need, so that a command takes milliseconds where a fresh
-interpreter takes seconds. Its argument is the descriptor of the socket on which ``command_client.py`` asks,
-with arguments, folder, environment and the three standard streams. Further messages are signals for the
-command; the answer is its exit status, negative for a signal. A command whose client has gone is killed, and
-so are all when standard input closes.
+interpreter takes seconds; so do modules that a command starts as programs, ``python -m MODULE``. Arguments
+are the descriptor of the socket on which ``command_client.py`` asks, with arguments, folder, environment and
+descriptors, and the program that stands for Python. Further messages are signals for the command; the answer
+is its exit status, negative for a signal. A command whose client has gone is killed with its process group,
+and so are all when standard input closes.
 """
 
 from __future__ import annotations
 
 import atexit
+import fcntl
 import gc
 import json
 import os
@@ -22,6 +24,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
+from runpy import run_module
 from typing import Any, NoReturn
 
 import locum.cli
@@ -40,6 +43,7 @@ for module in (
     "distributed.http.scheduler.prometheus",
     "distributed.http.worker.prometheus",
     "fastapi",
+    "gpytorch",
     "locum.execution.answers",
     "locum.execution.cluster",
     "locum.execution.doctor",
@@ -58,9 +62,11 @@ for module in (
     "prefect.cli.deploy",
     "prefect.cli.server",
     "prefect.cli.work_pool",
+    "prefect.cli.worker",
     "prefect.flow_engine",
     "prefect.task_engine",
     "prefect.utilities.visualization",
+    "prefect.workers.process",
     "scipy.fft",
     "scipy.stats",
     "sqlalchemy.dialects.sqlite",
@@ -69,23 +75,40 @@ for module in (
     import_module(module)
 gc.freeze()  # what is here for good need not be looked through in every process again
 
-PROGRAMS = {"locum": locum.cli.main, "prefect": prefect.cli.app}
+sys.executable = sys.argv[2]
+
+
+def python() -> None:
+    """Run a module as a program, as if nobody had imported it."""
+    del sys.argv[:2]
+    sys.modules.pop(sys.argv[0], None)
+    run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+
+
+PROGRAMS = {"locum": locum.cli.main, "prefect": prefect.cli.app, "python": python}
 LARGEST_REQUEST = 1 << 20  # bytes
+MOST_DESCRIPTORS = 16
 
 
 def become(request: dict[str, Any], streams: Sequence[int]) -> NoReturn:
     """Turn this process into the command that was asked for; it ends with the command's exit status."""
     status = 1
     try:
-        for descriptor, stream in enumerate(streams):
+        os.setsid()
+        first_free = max(request["descriptors"]) + 1
+        lifted = [fcntl.fcntl(stream, fcntl.F_DUPFD, first_free) for stream in streams]
+        os.closerange(3, first_free)
+        for descriptor, stream in zip(request["descriptors"], lifted, strict=True):
             os.dup2(stream, descriptor)
-        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        os.closerange(first_free, os.sysconf("SC_OPEN_MAX"))
         os.chdir(request["folder"])
         os.environ.clear()
         os.environ.update(request["environment"])
         prepare_environment()
         refresh_global_settings_context()
         sys.argv = request["arguments"]
+        if sys.argv[0] != "python":
+            os.environ["COMMAND_PID"] = str(os.getpid())
         PROGRAMS[sys.argv[0]]()
         status = 0
     except SystemExit as end:
@@ -99,13 +122,20 @@ def become(request: dict[str, Any], streams: Sequence[int]) -> NoReturn:
         os._exit(status)  # taking apart all that was imported would cost more than the command
 
 
+def kill(command: int) -> None:
+    """Kill a command and its process group, unless it has not made one yet."""
+    with suppress(ProcessLookupError):
+        os.killpg(command, signal.SIGKILL)
+    os.kill(command, signal.SIGKILL)
+
+
 def serve(listener: socket.socket) -> None:
     """Fork a command for every client, until standard input closes."""
     selector, pids = selectors.DefaultSelector(), dict[socket.socket, int]()
 
     def accept() -> None:
         client, _ = listener.accept()
-        request, streams, _, _ = socket.recv_fds(client, LARGEST_REQUEST, 3)
+        request, streams, _, _ = socket.recv_fds(client, LARGEST_REQUEST, MOST_DESCRIPTORS)
         if not (pid := os.fork()):
             become(json.loads(request), streams)
         for stream in streams:
@@ -116,9 +146,11 @@ def serve(listener: socket.socket) -> None:
 
     def pass_on(client: socket.socket) -> None:
         number = client.recv(LARGEST_REQUEST)
-        os.kill(pids[client], int(number or signal.SIGKILL))
-        if not number:
+        if number:
+            os.kill(pids[client], int(number))
+        else:
             selector.unregister(client)
+            kill(pids[client])
 
     def finish(client: socket.socket, ended: int) -> None:
         selector.unregister(ended)
@@ -134,7 +166,7 @@ def serve(listener: socket.socket) -> None:
     while happened := selector.select()[0][0].data:
         happened()
     for pid in pids.values():
-        os.kill(pid, signal.SIGKILL)
+        kill(pid)
 
 
 serve(socket.socket(fileno=int(sys.argv[1])))

@@ -10,10 +10,12 @@ import os
 import shlex
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -155,67 +157,91 @@ def in_fresh_interpreter(*arguments: object, folder: Path | None = None, **envir
 
 
 @pytest.fixture(scope="session")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Path, Finished]]:
-    """Fill a folder by a program once, whatever the number of workers that test; and what it said."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of all workers that test."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
-    def made(name: str, fill: Callable[[Path], Finished]) -> tuple[Path, Finished]:
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Let other workers wait while a block runs."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def made_once(shared: Path) -> Callable[..., tuple[Path, Any]]:
+    """Fill a folder once, whatever the number of workers; and what is to be said of it, as JSON."""
+
+    def made(name: str, fill: Callable[[Path], Any]) -> tuple[Path, Any]:
         folder, said = shared / name, shared / f"{name}.json"
-        with (shared / f"{name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with alone(shared / f"{name}.lock"):
             if not said.exists():
                 folder.mkdir()
-                done = fill(folder)
-                said.write_text(json.dumps([done.args, done.returncode, done.stdout, done.stderr]))
-        return folder, subprocess.CompletedProcess(*json.loads(said.read_text()))
+                said.write_text(json.dumps(fill(folder)))
+        return folder, json.loads(said.read_text())
 
     return made
 
 
 @pytest.fixture(scope="session")
-def prefect_database(made_once: Callable[..., tuple[Path, Finished]], programs: Path) -> Path:
-    """An empty database of Prefect, whose migrations take longer than all else at a server's start.
+def prefect_database(first_run: tuple[Path, Finished]) -> Path:
+    """A database of Prefect whose migrations, which take longer than all else at a server's start, are done.
 
     Embedded servers find one at their place from now on.
     """
-
-    def migrate(folder: Path) -> Finished:
-        url = f"sqlite+aiosqlite:///{folder / 'prefect.db'}"
-        command = (programs / "prefect", "server", "database", "upgrade", "-y")
-        return finished(command, folder, {"PREFECT_SERVER_DATABASE_CONNECTION_URL": url})
-
-    database = made_once("migrated", migrate)[0] / "prefect.db"
-    if not (Path(_PREFECT_HOME) / database.name).exists():
-        shutil.copy(database, _PREFECT_HOME)
+    database = Path(_PREFECT_HOME) / "prefect.db"
+    if not database.exists():
+        migrated = sqlite3.connect(first_run[0].with_name("first_home") / database.name)
+        with closing(migrated), closing(sqlite3.connect(database)) as copy:
+            migrated.backup(copy)
     return database
 
 
 @pytest.fixture(scope="session")
-def prefect_server(prefect_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One Prefect server with an empty database for all tests that run flows; its address."""
-    from prefect.settings import PREFECT_API_URL
-    from prefect.testing.utilities import prefect_test_harness
+def prefect_server(made_once: Callable[..., tuple[Path, Any]], prefect_database: Path, programs: Path) -> str:
+    """One Prefect server for all tests that run flows; its address.
 
-    folder = tmp_path_factory.mktemp("prefect")
-    shutil.copy(prefect_database, folder / "prefect-test.db")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("prefect.testing.utilities.mkdtemp", lambda: str(folder))  # for prefect-test.db
-        with prefect_test_harness(server_startup_timeout=180):
-            yield str(PREFECT_API_URL.value())
+    It ends with the server of ``programs``, beside which it is noted.
+    """
+
+    def start(folder: Path) -> str:
+        from locum.execution.prefect_server import PrefectServer
+
+        shutil.copy(prefect_database, folder)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        environment = os.environ | {"PREFECT_HOME": str(folder), "PREFECT__SERVER_EPHEMERAL": "1"}
+        process = subprocess.Popen(
+            [programs / "prefect", "server", "start", "--no-ui", "--port", str(port)],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        server = PrefectServer(f"http://127.0.0.1:{port}/api", process, COMMAND_LIMIT)
+        server.wait()
+        return server.url
+
+    return str(made_once(f"{programs.name}/server", start)[1])
 
 
 @pytest.fixture(scope="session")
-def deployed(programs: Path, prefect_server: str) -> str:
+def deployed(made_once: Callable[..., tuple[Path, Any]], programs: Path, prefect_server: str) -> str:
     """Deploy what prefect.yaml describes, as people do; the server's address."""
-    for arguments in (
-        ("work-pool", "create", "local", "--type", "process"),
-        ("--no-prompt", "deploy", "--all"),
-    ):
-        command = (programs / "prefect", *arguments)
-        answer = finished(command, HERE.parent, {"PREFECT_API_URL": prefect_server})
-        assert answer.returncode == 0, answer.stdout + answer.stderr
+
+    def deploy(folder: Path) -> None:
+        for arguments in (
+            ("work-pool", "create", "local", "--type", "process"),
+            ("--no-prompt", "deploy", "--all"),
+        ):
+            command = (programs / "prefect", *arguments)
+            answer = finished(command, HERE.parent, {"PREFECT_API_URL": prefect_server})
+            assert answer.returncode == 0, answer.stdout + answer.stderr
+
+    made_once(f"{programs.name}/deployed", deploy)
     return prefect_server
 
 
@@ -237,20 +263,46 @@ def postgresql() -> Iterator[Callable[[], str]]:
 
 
 @pytest.fixture(scope="session")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Folder of ``locum`` and ``prefect`` that have imported what they need; see ``command_server.py``."""
-    folder = tmp_path_factory.mktemp("bin")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+def programs(shared: Path) -> Iterator[Path]:
+    """Folder of ``locum`` and ``prefect`` that have imported what they need; see ``command_server.py``.
+
+    For the modules that they start as programs there is a ``python`` beside them.
+    Their server ends with the last worker that uses it: each holds a side of its standard input.
+    """
+    folder = shared / "bin"
+    with alone(shared / "bin.lock"):
+        try:
+            leash = os.open(folder / "leash", os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # it was never there, or nobody is left who reads
+            shutil.rmtree(folder, ignore_errors=True)
+            leash = start_programs(folder)
+    yield folder
+    os.close(leash)
+
+
+def start_programs(folder: Path) -> int:
+    """Make the folder and start its server; what it ends with is a descriptor."""
+    folder.mkdir()
+    os.mkfifo(folder / "leash")
+    leash = os.open(folder / "leash", os.O_RDWR)  # for both sides, so that it waits for none
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener, (folder / "leash").open() as end:
         listener.bind(str(folder / "socket"))
         listener.listen()
-        command = [sys.executable, str(HERE / "command_server.py"), str(listener.fileno())]
-        server = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[listener.fileno()])
+        number = listener.fileno()
+        command = [sys.executable, str(HERE / "command_server.py"), str(number), str(folder / "python")]
+        subprocess.Popen(command, stdin=end, pass_fds=[number])
     ask = shlex.join([sys.executable, "-IS", str(HERE / "command_client.py"), str(folder / "socket")])
-    for name in ("locum", "prefect"):
-        (folder / name).write_text(f'#!/bin/sh\nexec {ask} {name} "$@"\n')
+    fresh = f'[ "$1" = -m ] || exec {shlex.quote(sys.executable)} "$@"\n'
+    for name, before in (("locum", ""), ("prefect", ""), ("python", fresh)):
+        (folder / name).write_text(f'#!/bin/sh\n{before}exec {ask} {name} "$@"\n')
         (folder / name).chmod(0o700)
-    with server:
-        yield folder
+    return leash
+
+
+@pytest.fixture
+def warm_python(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules that the test itself starts as programs have imported what they need, too."""
+    monkeypatch.setattr(sys, "executable", str(programs / "python"))
 
 
 @pytest.fixture
@@ -329,30 +381,32 @@ def program_study(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def first_run(made_once: Callable[..., tuple[Path, Finished]]) -> tuple[Path, Finished]:
+def first_run(made_once: Callable[..., tuple[Path, Any]]) -> tuple[Path, Finished]:
     """Folder of the smallest study, run with a fresh interpreter and Prefect home; and what the run said."""
 
-    def run(folder: Path) -> Finished:
-        with tempfile.TemporaryDirectory() as home:
-            return in_fresh_interpreter("locum.cli", "run", write_wave(folder), PREFECT_HOME=home)
+    def run(folder: Path) -> dict[str, Any]:
+        home = str(folder.with_name("first_home"))
+        return vars(in_fresh_interpreter("locum.cli", "run", write_wave(folder), PREFECT_HOME=home))
 
-    return made_once("first_run", run)
+    folder, said = made_once("first_run", run)
+    return folder, Finished(**said)
 
 
 @pytest.fixture(scope="session")
 def fin_run(
-    made_once: Callable[..., tuple[Path, Finished]], programs: Path, prefect_server: str
+    made_once: Callable[..., tuple[Path, Any]], programs: Path, prefect_server: str
 ) -> tuple[Path, Finished]:
     """Folder in which ``configs/fin.yaml`` was run as it is shipped, and what the run said."""
 
-    def run(folder: Path) -> Finished:
+    def run(folder: Path) -> dict[str, Any]:
         for path in CONFIGS.glob("fin.*"):
             (folder / "configs").mkdir(exist_ok=True)
             shutil.copy(path, folder / "configs")
         command = (programs / "locum", "run", "configs/fin.yaml", "--quiet", "--json")
-        return finished(command, folder, {"PREFECT_API_URL": prefect_server})
+        return vars(finished(command, folder, {"PREFECT_API_URL": prefect_server}))
 
-    return made_once("fin_run", run)
+    folder, said = made_once("fin_run", run)
+    return folder, Finished(**said)
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ if [ -n "$WAVE_LOG" ]; then
     echo "$x $y" >> "$WAVE_LOG"
     if [ "$(wc -l < "$WAVE_LOG")" = "$KILL_AT" ]; then
         echo "about to be killed"
-        victim=$(parent $PPID)
-        [ "$KILL" = worker ] || victim=$(parent "$victim")
+        victim=$COMMAND_PID
+        [ "$KILL" = worker ] && victim=$(parent $PPID)
         kill -9 "$victim"
         setsid sleep 600
     fi

@@ -51,5 +51,5 @@ def _write_down(x, y):
     with open(log) as file:
         lines = sum(1 for _ in file)
     if str(lines) == os.environ.get("KILL_AT"):
-        wait = os.environ.get("KILL_AFTER", "0")
-        subprocess.Popen(["sh", "-c", f"sleep {wait}; kill -9 {os.getppid()}"], start_new_session=True)
+        wait, run = os.environ.get("KILL_AFTER", "0"), os.environ["COMMAND_PID"]
+        subprocess.Popen(["sh", "-c", f"sleep {wait}; kill -9 {run}"], start_new_session=True)

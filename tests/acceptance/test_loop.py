@@ -5,7 +5,7 @@ import pytest
 from locum.execution.workspace import open_workspace
 
 SEED, LARGEST = 3, 60
-BATCH = ["methods.design.batch=8"]  # eight rounds instead of twelve
+BATCH = ["methods.design.batch=12"]  # six rounds instead of twelve
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ from locum.execution.doctor import examine
 from locum.snapshots import SnapshotStore
 from locum.study import load_study
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 
 def problems(study: Path, *overrides: str) -> list[str]:
     return examine(study, overrides, quiet=True)["problems"]

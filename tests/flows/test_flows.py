@@ -14,8 +14,17 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.fixture(autouse=True)
+def flows_run_there(prefect_server: str) -> Iterator[None]:
+    """Flows of this process run on the server of all tests."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: prefect_server}):
+        yield
+
+
 @pytest.fixture
-def client(prefect_server: str) -> Iterator[Any]:
+def client() -> Iterator[Any]:
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
@@ -75,7 +84,7 @@ def test_a_check_shows_its_verdict_and_writes_nothing(client, locum_flow, finish
     assert (over.returncode, over.stderr) == (1, "") and "over tolerance" in over.stdout
 
 
-def test_simulations_and_training_run_as_flows_of_their_own(prefect_server, wave_study) -> None:
+def test_simulations_and_training_run_as_flows_of_their_own(wave_study) -> None:
     from locum.flows.simulate import simulate
     from locum.flows.train import train
 

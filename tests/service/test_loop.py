@@ -13,6 +13,8 @@ from locum.exceptions import LocumError
 from locum.queries import Audit, Outbox, Triggers
 from locum.service.relay import Relay
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 EAGER = Triggers(window=0.1, margin=0.0, rest=0.0)
 
 

@@ -108,10 +108,15 @@ def _run(function: Callable[[], None], requests: int, answers: int) -> NoReturn:
         os._exit(status)
 
 
-def end(child: Child) -> None:
+def kill(child: Child) -> None:
     """Kill a process and whatever it started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
+
+
+def end(child: Child) -> None:
+    """Kill a process and whatever it started, and wait for its end."""
+    kill(child)
     child.wait()
     for pipe in (child.stdin, child.stdout):
         if pipe is not None:

@@ -56,7 +56,7 @@ class _Pool:
 
     def __init__(self, processes: Sequence[SimulationProcess]) -> None:
         self.outcomes: dict[str, _Outcome] = {}
-        self._idle = list(processes)
+        self._processes, self._idle = processes, list(processes)
         self._taking = Lock()
 
     @contextmanager
@@ -71,10 +71,12 @@ class _Pool:
             self._idle.append(process)
 
     def close(self) -> None:
-        """Let nobody wait any more."""
+        """Let nobody wait any more, Dask neither: it would wait half a minute for what its threads do."""
         for outcome in list(self.outcomes.values()):
             if outcome.cancel():
                 outcome.set_running_or_notify_cancel()
+        for process in self._processes:
+            process.kill()
 
 
 # of each open cluster: what Dask sends to a worker is a copy
@@ -84,6 +86,8 @@ _POOLS: dict[str, _Pool] = {}
 def _run_on_worker(sample: dict[str, Any], pool: str) -> None:
     identity = sample["identity"]
     outcome = _POOLS[pool].outcomes[identity]
+    if outcome.cancelled():
+        return
     with suppress(InvalidStateError), _POOLS[pool].taken(identity) as process:  # the cluster closes meanwhile
         try:
             outcome.set_result(process.run(sample))

@@ -26,7 +26,7 @@ from queue import SimpleQueue
 from typing import IO, Any
 
 from locum.exceptions import LocumError, ModelError, SimulationError
-from locum.execution.child_process import Child, Forked, can_fork, end, spawned
+from locum.execution.child_process import Child, Forked, can_fork, end, kill, spawned
 from locum.execution.environment import import_in_background, importing
 
 STARTUP_LIMIT = 300.0
@@ -113,6 +113,11 @@ class SimulationProcess:
         if self._process is not None:
             end(self._process)
         self._process, self._begun = None, None
+
+    def kill(self) -> None:
+        """Kill the process and whatever it started, while another thread waits for it perhaps."""
+        if (process := self._process) is not None:
+            kill(process)
 
     def _send(self, message: dict[str, Any]) -> None:
         assert self._process is not None and self._process.stdin is not None

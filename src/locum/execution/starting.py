@@ -42,13 +42,13 @@ def started_flow(name: str, study: Path, overrides: Sequence[str], quiet: bool) 
                 )
             from locum.execution.prefect_server import reach_server
 
-            server = reach_server()
-            if not server.embedded:
-                server.wait()
+            if "PREFECT_API_URL" in os.environ:
+                reach_server().wait()  # before anything is simulated
             if name == "adapt":
                 from locum.execution.head_start import head_start
 
                 ahead.enter_context(head_start(study, overrides, quiet=quiet))
+            server = reach_server()
             flow = getattr(import_module(f"locum.flows.{name}"), name)
         server.wait()
         ahead.enter_context(_without_heartbeat())

@@ -1,6 +1,6 @@
 """An ensemble of snapshots, read once and kept as few modes with coefficients: bases come cheap.
 
-What an adaptive loop keeps between rounds: new simulations are read, old ones are not read again.
+New simulations can be added to it without reading the old ones again.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ from locum.reports.volume_pictures import View, can_render, outside, rendered
 from locum.reports.wording import with_unit
 
 Cells = np.ndarray[Any, np.dtype[np.int64]]
-_PLACES = 160  # more of them along a line or in time cannot be told apart in a picture this small
+_PLACES = 160  # along a line, and in time: more cannot be told apart in a picture this small
 FIELD_COLOURS, SIGNED_COLOURS, SIZE_COLOURS = "viridis", "RdBu_r", "cividis"
 
 
@@ -248,22 +248,22 @@ def _on_a_line(
 
 @styled
 def _place_and_time(
-    case: Case, times: Array, values: Array, ends: tuple[float, float], colours: str, what: str
+    case: Case, times: Array, values: Array, limits: tuple[float, float], colours: str, what: str
 ) -> str:
     figure, axes = panel(THIRD, 3.1)
-    order = np.argsort(case.points[:, 0])
-    order = order[np.linspace(0, len(order) - 1, min(len(order), _PLACES)).astype(int)]
-    moments = np.linspace(0, len(times) - 1, min(len(times), _PLACES)).astype(int)
+    along, nodes = np.unique(case.points[:, 0], return_index=True)
+    places, moments = _spread(along), _spread(times)
+    slices = np.array([np.interp(places, along, row) for row in values[:, nodes]])
     axes.grid(False)
-    mapped = axes.pcolormesh(
-        case.points[order, 0],
-        times[moments],
-        values[np.ix_(moments, order)],
-        shading="gouraud",
+    mapped = axes.imshow(
+        np.array([np.interp(moments, times, column) for column in slices.T]).T,
+        extent=(places[0], places[-1], moments[0], moments[-1]),
+        origin="lower",
+        aspect="auto",
+        interpolation="none",  # whoever shows the picture smooths it
         cmap=colours,
-        vmin=ends[0],
-        vmax=ends[1],
-        rasterized=True,
+        vmin=limits[0],
+        vmax=limits[1],
     )
     axes.set_xlabel(f"x ({case.length_unit})" if case.length_unit else "x")
     axes.set_ylabel(f"time ({case.time_unit})")
@@ -272,6 +272,12 @@ def _place_and_time(
     return to_svg(
         figure, f"{case.field}, {what}, over place and time, {case.label} {case.purpose} simulation"
     )
+
+
+def _spread(ascending: Array) -> Array:
+    """Numbers from the first to the last, evenly; around the only one."""
+    margin = 0.5 if ascending[0] == ascending[-1] else 0.0
+    return np.linspace(ascending[0] - margin, ascending[-1] + margin, _PLACES)
 
 
 @styled
