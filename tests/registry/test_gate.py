@@ -21,7 +21,7 @@ def _covering(share: float) -> CalibrationResult:
 def test_the_first_surrogate_with_its_coverage_is_promoted():
     decision = promotion_gate({"temperature": _result()}, None)
     assert decision.promote
-    assert decision.reasons == ("there is no champion yet",)
+    assert decision.reasons == ("there is no champion to compare it with",)
 
 
 def test_a_better_candidate_is_promoted_and_both_levels_are_told():

@@ -103,7 +103,7 @@ def promotion_gate(
     if objections:
         return Decision(False, tuple(objections))
     if champion is None:
-        return Decision(True, ("there is no champion yet",))
+        return Decision(True, ("there is no champion to compare it with",))
     return Decision(True, tuple(_comparison(name, candidate[name], champion[name]) for name in champion))
 
 
