@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,11 @@ def test_the_best_is_taken_compared_and_shown_and_costs_no_simulation(trained) -
         found = check(work, candidate)
         chosen = choose_values(work, candidate, found)
         assert chosen.shape[1] == 2 and work.space.inside(chosen).all()
+        same = {
+            name: replace(field, metric=1e-300 * field.metric) for name, field in surrogate.fields.items()
+        }
+        flat = replace(candidate.checked, surrogate=replace(surrogate, fields=same))
+        assert (choose_values(work, replace(candidate, checked=flat), found) == chosen).all()
 
     trained(ask)
 
