@@ -167,6 +167,7 @@ def test_a_function_without_a_space_says_so(tmp_path: Path) -> None:
     [
         ("None", "returned nothing"),
         ("{'sag': x}", "returned a mapping of 'sag'"),
+        ("{'coordinates': x, 'sag': 1.0}", "returned no field; expected an array"),
         ("{'coordinates': x, 'sag': x[:-1]}", "field 'sag' has shape"),
         ("{'coordinates': x, 'sag': 'high'}", "'sag' is str"),
         ("{'coordinates': x, 'sag': 1j * x}", "'sag' is ndarray; expected a real number"),

@@ -57,6 +57,11 @@ def plain_snapshot(result: Any, units: Mapping[str, str] | None = None) -> xr.Da
     except ModelError as error:
         raise SimulationError(str(error), "shape") from None
     quantities = {name: value for name, value in values.items() if value.size == 1 and value.ndim <= 1}
+    if len(quantities) == len(values):
+        raise SimulationError(
+            "the model returned no field; expected an array with a value at each of its coordinates",
+            "shape",
+        )
     return snapshot(
         mesh,
         {name: (value, units.get(name, "")) for name, value in values.items() if name not in quantities},
