@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from locum.exceptions import ModelError
+from locum.exceptions import ModelError, StudyError
 from locum.execution.sampling import (
     calibration_samples,
     first_samples,
@@ -13,6 +15,8 @@ from locum.execution.sampling import (
     retry_failures,
     training_samples,
 )
+from locum.execution.workspace import Workspace
+from locum.study import load_study
 
 
 def identities(records) -> list[str]:
@@ -53,6 +57,29 @@ def test_replacing_ends_when_everything_fails(work, finish) -> None:
     assert len(work.samples(outcome="failed")) == 8 + 2 * 6
     with pytest.raises(ModelError, match=r"only 0 are done; 20 failed, most often: no wave today"):
         require_enough(work)
+
+
+def changed(work: Workspace, *overrides: str) -> Workspace:
+    return replace(work, study=load_study(work.study.path, overrides))
+
+
+def test_replacing_ends_where_the_budget_does(work, finish) -> None:
+    limited = changed(work, "budget.simulations=17")
+    while records := first_samples(limited):
+        finish(limited, records, failing=set(identities(records)))
+    assert len(work.samples(outcome="failed")) == 17
+
+
+def test_a_changed_study_does_not_overrun_its_budget(work, finish) -> None:
+    finish(work, first_samples(work))
+    for edit in ("seed=9", "parameters.x.range=[0.2, 0.6]"):
+        with pytest.raises(
+            StudyError, match=r"24 are too few for the 14 .* the 14 that .*; allow 28 or more"
+        ):
+            first_samples(changed(work, edit))
+        assert len(work.samples()) == 14
+    assert first_samples(changed(work, "budget.simulations=14", "accuracy.tolerance=0.5")) == []
+    assert len(first_samples(changed(work, "seed=9", "budget.simulations=28"))) == 14
 
 
 def test_nothing_that_calibrates_or_audits_trains(work, finish) -> None:

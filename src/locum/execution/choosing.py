@@ -16,7 +16,7 @@ from locum.errors.checked import Verdict
 from locum.execution.asked import not_simulated
 from locum.execution.candidate import Candidate
 from locum.execution.checking import Sweep
-from locum.execution.sampling import training_samples
+from locum.execution.sampling import counted, training_samples
 from locum.execution.workspace import Workspace
 from locum.reduction.certified import Solution
 from locum.snapshots import SampleRecord
@@ -92,17 +92,17 @@ def choose_values(
         Parameter values (n, p); none where the budget is spent or nothing is left to choose.
     """
     surrogate, asked = candidate.checked.surrogate, candidate.checked.decisive
-    counted = [record for record in work.samples() if record.purpose != "audit"]
+    samples = counted(work)
     budget = work.study.budget.simulations
     training = training_samples(work, held_back)
     size = batch_size(
         len(training),
         work.workers,
-        remaining=None if budget is None else budget - len(counted),
+        remaining=None if budget is None else budget - len(samples),
         wanted=work.numbers.batch,
     )
     trained = {record.identity for record in training}
-    others = [r for r in counted if r.purpose != "calibration" and r.identity not in trained]
+    others = [r for r in samples if r.purpose != "calibration" and r.identity not in trained]
     running = [record for record in others if record.identity in held_back]
     failed = [record for record in others if record.identity not in held_back]
     if isinstance(surrogate, EquationSurrogate):

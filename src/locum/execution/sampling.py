@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from locum.exceptions import ModelError
+from locum.exceptions import ModelError, StudyError
 from locum.execution.workspace import Workspace
 from locum.parameters import sobol_design
 from locum.snapshots import SampleRecord
@@ -20,7 +20,13 @@ def first_samples(work: Workspace) -> list[SampleRecord]:
 
     A scrambled Sobol design trains the first surrogate. Independent draws from the parameter distribution
     calibrate every surrogate and train none. What an interrupted run had planned comes first.
+
+    Raises
+    ------
+    StudyError
+        As :func:`require_budget` does.
     """
+    require_budget(work)
     return [*training_to_run(work), *calibration_to_run(work)]
 
 
@@ -31,8 +37,15 @@ def training_to_run(work: Workspace) -> list[SampleRecord]:
 
 
 def calibration_to_run(work: Workspace) -> list[SampleRecord]:
-    """Plan the calibration simulations, and return those that nobody has waited for yet."""
-    _plan_calibration(work, work.numbers.calibration)
+    """Plan the calibration simulations, and return those that nobody has waited for yet.
+
+    Raises
+    ------
+    StudyError
+        As :func:`require_budget` does.
+    """
+    require_budget(work)
+    _plan_calibration(work, work.numbers.calibration, work.numbers.initial)
     waiting = {record.identity: record for record in [*work.begun, *work.samples("calibration", "planned")]}
     work.begun.clear()
     return list(waiting.values())
@@ -134,6 +147,32 @@ def require_enough(work: Workspace, held_back: Collection[str] = ()) -> None:
     )
 
 
+def require_budget(work: Workspace) -> None:
+    """Refuse a first design and calibration that the budget does not allow beside what a changed study has.
+
+    Raises
+    ------
+    StudyError
+        Saying how many simulations to allow.
+    """
+    budget, known = work.study.budget.simulations, {record.identity for record in counted(work)}
+    if budget is None or not known:
+        return
+    design = sobol_design(work.space, work.numbers.initial, work.generator("design"))
+    first = [*map(work.identity, design), *_calibration_draws(work, work.numbers.calibration)]
+    if (needed := len(known.union(first))) > max(budget, len(known)):
+        raise StudyError(
+            f"{work.study.path}: budget.simulations: {budget} are too few for the {len(known)} simulations "
+            f"that there are and the {needed - len(known)} that design and calibration now need besides; "
+            f"allow {needed} or more"
+        )
+
+
+def counted(work: Workspace) -> list[SampleRecord]:
+    """Samples that count against the budget."""
+    return [record for record in work.samples() if record.purpose != "audit"]
+
+
 def _why_failed(work: Workspace) -> str:
     """The most frequent reason, to end a sentence with; nothing where no simulation failed."""
     failed = work.samples(outcome="failed")
@@ -141,13 +180,19 @@ def _why_failed(work: Workspace) -> str:
     return f"; {len(failed)} failed, most often: {reasons[0][0]}" if reasons else ""
 
 
-def _plan_calibration(work: Workspace, wanted: int) -> None:
-    """Plan draws in order until ``wanted`` are done or planned; a failed one is replaced by the next."""
+def _plan_calibration(work: Workspace, wanted: int, initial: int = 0) -> None:
+    """Plan draws in order until ``wanted`` are done or planned.
+
+    A failed one is replaced by the next, as long as the budget allows it beside the first design.
+    """
     values = work.space.sample(2 * wanted, work.generator("calibration"))
     failed = {record.identity for record in work.samples(outcome="failed")}
     identities = _calibration_draws(work, 2 * wanted)
     usable = np.array([identity not in failed for identity in identities])
     last = int(np.searchsorted(np.cumsum(usable), wanted)) + 1
+    if (budget := work.study.budget.simulations) is not None:
+        others = {record.identity for record in counted(work)}.difference(identities)
+        last = min(last, max(wanted, budget - max(len(others), initial)))
     work.plan(values[:last], "calibration")
 
 
