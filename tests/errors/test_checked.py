@@ -82,7 +82,7 @@ def test_figures_say_what_they_are_and_only_those_asked_for_are_computed(scripte
     assert list(figures) == ["temperature", "highest", "flux"]
     assert len(figures) == 3
     figure = figures["highest"]
-    assert (figure.kind, figure.coverage, figure.value.tolist()) == ("indicator", 0.9, [0.02])
+    assert (figure.kind, figure.coverage, figure.value) == ("indicator", 0.9, pytest.approx([0.02]))
     assert figure.calibration == "split conformal on 30 independent simulations"
     assert figures["highest"] is figure
     with pytest.raises(ParameterError, match="did you mean 'highest'"):

@@ -28,7 +28,7 @@ from locum.surrogates import FigureKind, Surrogate
 # below this share of the typical indicator it is not believed.
 _FLOOR_SHARE = 0.1
 _REFERENCE_POINTS = 512
-_UP = 1.0 + np.finfo(np.float64).eps
+_UP = 1.0 + 2.0 * np.finfo(np.float64).eps  # more than three roundings take off
 
 
 @dataclass(frozen=True, eq=False)
