@@ -228,6 +228,10 @@ def test_overrides_replace_and_add_keys(write):
         ("accuracy.tolerence=0.1", "--set accuracy: key 'tolerence' is unknown; did you mean 'tolerance'?"),
         ("acuracy.tolerance=0.1", "--set: key 'acuracy' is unknown; did you mean 'accuracy'?"),
         ("accuracy.tolerance=abc", "--set accuracy.tolerance: expected a number above 0, got 'abc'"),
+        (
+            "parameters.a.range=[2, 1]",
+            "--set parameters.a: range [2, 1] is reversed or empty; write [lower, upper]",
+        ),
         ("parameters.a.range=[1, b]", "--set parameters.a.range[1]: expected a number, got 'b'"),
         (
             "accuracy.tolerance",

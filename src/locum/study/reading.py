@@ -196,11 +196,13 @@ def _says_less(problem: Mapping[str, Any], keys: str, others: Sequence[str]) -> 
 
 
 def _came_from(override: str, keys: str, message: str) -> bool:
-    """Whether an override made this problem: at its key or below, or as a key that is not known there."""
+    """Whether an override made this problem: at its key or below, or above where its key is named."""
     if keys == override or keys.startswith((f"{override}.", f"{override}[")):
         return True
-    inside = override.removeprefix(f"{keys}.") if keys else override
-    return (inside != override or not keys) and f"key {inside.partition('.')[0]!r} " in message
+    if keys and not override.startswith(f"{keys}."):
+        return False
+    key = override.removeprefix(f"{keys}.").partition(".")[0]
+    return f"key {key!r} " in message or message.removeprefix("Value error, ").startswith(f"{key} ")
 
 
 def _keys(problem: Mapping[str, Any], document: Any) -> str:
