@@ -87,10 +87,12 @@ def _dashboard_of(studies: Iterable[Path], **environment: str) -> Iterator[str]:
     inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=inherited | environment) as process:
         assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line.startswith("locum dashboard: http://127.0.0.1:"), line
-        yield line.split()[2]
-        process.terminate()
+        try:
+            line = process.stdout.readline()
+            assert line.startswith("locum dashboard: http://127.0.0.1:"), line
+            yield line.split()[2]
+        finally:
+            process.terminate()
 
 
 @pytest.fixture(scope="session")

@@ -124,10 +124,16 @@ def test_warm_processes_wait_for_a_study_and_are_those_that_it_takes(
 
 
 FORK = """
-import os, sys
+import os, sys, time
+from locum.execution.child_process import Forked, end
 from locum.execution.simulation_process import warm_processes
 from locum.execution.workspace import open_workspace
 
+own_session, os.setsid = os.setsid, lambda: None  # the child has not come as far
+early = Forked(lambda: time.sleep(60))
+end(early)
+os.setsid = own_session
+print(early.poll())
 with open(sys.argv[1]) as ours, warm_processes(2), open_workspace(sys.argv[1], quiet=True) as work:
     first, second = work.plan(work.space.sample(2, work.generator("test")), "design")
     [process] = work.processes
@@ -147,7 +153,7 @@ def test_a_forked_process_simulates_and_shares_nothing_that_is_open(
     (tmp_path / "fork.py").write_text(FORK)
     command = [sys.executable, tmp_path / "fork.py", wave_study(model={"options": {"does": "print"}})]
     finished = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
-    assert finished.stdout.splitlines() == ["done done", "Forked False True None", "-9"]
+    assert finished.stdout.splitlines() == ["-9", "done done", "Forked False True None", "-9"]
     assert "said by the model" in (tmp_path / "study" / "logs" / "simulations.log").read_text()
 
 

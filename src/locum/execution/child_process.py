@@ -109,9 +109,10 @@ def _run(function: Callable[[], None], requests: int, answers: int) -> NoReturn:
 
 
 def kill(child: Child) -> None:
-    """Kill a process and whatever it started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
+    """Kill a process and whatever it started; one that was forked just now has no group of its own yet."""
+    for send in (os.killpg, os.kill):
+        with contextlib.suppress(ProcessLookupError):
+            send(child.pid, signal.SIGKILL)
 
 
 def end(child: Child) -> None:
