@@ -158,9 +158,7 @@ def to_svg(figure: Figure, description: str) -> str:
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
     body = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", "", body, flags=re.DOTALL)
     body = re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL)
-    body = re.sub(
-        r' style="image-rendering:[^"]*"', "", body
-    )  # few pixels are smoothed, not shown as squares
+    body = re.sub(r' style="image-rendering:[^"]*"', "", body)  # pixels are smoothed, not shown as squares
     body = re.sub(r'<g id="[^"]*"', "<g", body)
     body = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", body)
     body = re.sub(r"\n\s*", "\n", body).replace("xlink:href", "href")
