@@ -129,7 +129,7 @@ def _browse(browser, address: str) -> Iterator[object]:
     faults: list[str] = []
     page = context.new_page()
     page.set_default_timeout(120_000)
-    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("pageerror", lambda error: faults.append(error.stack or str(error)))
     page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
     own = (address, address.replace("http:", "ws:"), "data:", "blob:")
     page.on("request", lambda asked: None if asked.url.startswith(own) else faults.append(asked.url))

@@ -28,6 +28,21 @@ def test_the_field_and_its_numbers_follow_a_slider(visit) -> None:
     assert canvas.screenshot() != picture
 
 
+def test_an_answer_that_overtakes_the_first_drawing_is_no_error(dashboard, browse) -> None:
+    with browse(dashboard.address) as page:
+        page.add_init_script(
+            "const soon = requestAnimationFrame.bind(window);"
+            "window.requestAnimationFrame = (draw) => setTimeout(() => soon(draw), 3000)"
+        )
+        page.goto(dashboard.address + "studies/block/explore")
+        page.get_by_role("slider").first.press("End")
+        number = page.get_by_role("row", name=re.compile("^mean_temperature")).get_by_role("cell").first
+        before = number.inner_text()
+        page.get_by_role("slider").first.press("Home")
+        expect(number).not_to_have_text(before)
+        expect(page.locator("canvas")).to_be_visible()
+
+
 def test_a_real_simulation_is_shown_beside_the_answer_and_never_runs_twice(visit, studies) -> None:
     page = visit("studies/block/explore")
     expect(page.locator("canvas")).to_have_count(1)

@@ -286,7 +286,7 @@ export function render({ model, el }) {
   ends.className = "ends"
   at.className = "at"
   box.append(sheet, holder, bar, ends, at)
-  let drawn = null
+  let drawn = {} // nothing before the first frame of the page; nothing to show without WebGL
 
   function build() {
     holder.replaceChildren()
@@ -312,7 +312,7 @@ export function render({ model, el }) {
     box.dispatchEvent(new CustomEvent("drawn", { bubbles: true, composed: true }))
   }
 
-  const again = () => drawn && drawn.draw && drawn.draw()
+  const again = () => drawn.draw?.()
   new ResizeObserver(again).observe(holder)
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again)
   model.on("frame", show)
