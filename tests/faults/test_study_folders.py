@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from pathlib import Path
@@ -79,3 +80,22 @@ def test_a_damaged_version_is_named_and_the_simulations_stay(
         problems = locum("verify", finished_study)
         assert problems.returncode == 1 and name in problems.stdout
         (folder / name).write_bytes(kept)
+
+
+@pytest.mark.parametrize("name", ["surrogate.npz", "manifest.json"])
+def test_a_damaged_version_is_trained_again_from_the_simulations(
+    name, locum, locum_flow, finished_study, tmp_path: Path
+) -> None:
+    before = done(tmp_path / "study")
+    last = json.loads(locum("versions", finished_study, "--json").stdout)["champion"]
+    path = tmp_path / "study" / "surrogates" / f"{last:04d}" / name
+    path.write_bytes(path.read_bytes()[:100])
+    answer = locum_flow("run", finished_study, "--json")
+    assert answer.returncode == 0, answer.stderr
+    assert f"version {last} is passed over" in answer.stderr and str(path) in answer.stderr
+    document = json.loads(answer.stdout)
+    assert document["decision"] == "within tolerance" and document["status"]["champion"] == last + 1
+    assert document["simulated"] == {"done": 0, "failed": 0} and done(tmp_path / "study") == before
+    assert locum("query", finished_study, "x=0.5", "y=0.5").returncode == 0
+    versions = json.loads(locum("versions", finished_study, "--json").stdout)["versions"]
+    assert [row["number"] for row in versions] == list(range(1, last + 2))

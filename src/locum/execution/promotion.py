@@ -18,12 +18,12 @@ def promote(work: Workspace, candidate: Candidate) -> Decision:
 
     A champion that is within tolerance gives way only to a candidate that is: what users are told must not
     get worse while errors that nobody sees get better. A champion of another version of the model, or of
-    other tolerances or parameters, claims something else: it is replaced.
+    other tolerances or parameters, claims something else: it is replaced, as is one whose files are damaged.
     """
     number, before = candidate.version.number, work.registry.champion
     if number == before:
         return Decision(True, ("it is the champion already",))
-    champion = work.champion if before is not None else None
+    champion = intact_champion(work)
     rival, lost = None, False
     if champion is not None and champion.comparable(candidate):
         rival = _on_its_calibration(work, candidate, champion)
@@ -36,6 +36,17 @@ def promote(work: Workspace, candidate: Candidate) -> Decision:
         f"gate {number}", {"promote": decision.promote, "reasons": list(decision.reasons)}
     )
     return decision
+
+
+def intact_champion(work: Workspace) -> Candidate | None:
+    """The champion, to compare with; None where there is none, or it is damaged and answers nobody."""
+    if work.registry.champion is None:
+        return None
+    version = work.registry.version(work.registry.champion)
+    if damage := version.problems():
+        work.progress.say(f"version {version.number} is passed over: {damage[0]}")
+        return None
+    return Candidate.load(version)
 
 
 def _on_its_calibration(
@@ -54,9 +65,9 @@ def restated_champion(work: Workspace) -> Candidate | None:
     What it answers and how it was calibrated do not depend on tolerances. So where these are all that has
     changed in a study, and it keeps them over the parameter distribution, nothing has to be trained.
     """
-    if work.registry.champion is None:
+    champion, study = intact_champion(work), work.study
+    if champion is None:
         return None
-    champion, study = work.champion, work.study
     version, checked = champion.version, champion.checked
     made_from = (version.manifest.get("recipe_hash"), version.model_version)
     if version.study_hash == study.training_hash or made_from != (study.recipe_hash, work.model.version):

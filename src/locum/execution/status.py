@@ -92,18 +92,23 @@ def versions_document(work: Workspace) -> dict[str, Any]:
     rows = []
     for version in work.registry.versions():
         gate = work.store.document(f"gate {version.number}") or {}
+        reasons = gate.get("reasons", [])
+        try:
+            manifest = version.manifest
+        except StorageError as error:  # its neighbours are told of all the same
+            manifest, reasons = {}, [*reasons, str(error)]
         rows.append(
             {
                 "number": version.number,
                 "alias": _alias(work, version.number),
                 "created": version.created,
-                "training": version.manifest["training"],
-                "calibration": version.manifest["calibration"],
+                "training": manifest.get("training"),
+                "calibration": manifest.get("calibration"),
                 "model_version": version.model_version,
                 "training_set_hash": version.training_set_hash,
                 "study_hash": version.study_hash,
                 "promoted": gate.get("promote"),
-                "gate": "; ".join(gate.get("reasons", [])),
+                "gate": "; ".join(reasons),
             }
         )
     return {"name": work.study.name, "champion": work.registry.champion, "versions": rows}

@@ -266,7 +266,8 @@ def checked_surrogate(
 def _start(work: Workspace) -> InterpolatedSurrogate | None:
     """The version trained last for this study and model, where the next Gaussian processes start from."""
     for version in reversed(work.registry.versions()):
-        if (version.study_hash, version.model_version) == (work.study.training_hash, work.model.version):
+        mine = (version.study_hash, version.model_version) == (work.study.training_hash, work.model.version)
+        if mine and not version.problems():
             surrogate = Candidate.load(version).checked.surrogate
             return surrogate if isinstance(surrogate, InterpolatedSurrogate) else None
     return None

@@ -175,14 +175,15 @@ class Registry:
         raise RegistryError(self._unknown(number))
 
     def find(self, training_set_hash: str, study_hash: str) -> Version | None:
-        """Look up the newest version trained from these samples for this study; None where there is none."""
+        """Look up the newest version trained from these samples for this study; None where there is none.
+
+        One whose files are damaged is passed over: it has to be trained again.
+        """
         wanted = (training_set_hash, study_hash)
-        found = [
-            version
-            for version in self.versions()
-            if (version.training_set_hash, version.study_hash) == wanted
-        ]
-        return found[-1] if found else None
+        for version in reversed(self.versions()):
+            if (version.training_set_hash, version.study_hash) == wanted and not version.problems():
+                return version
+        return None
 
     def alias(self, name: str) -> int | None:
         """Number of the version that is ``champion`` or ``candidate``; None where none is."""

@@ -54,7 +54,9 @@ class Version:
         with told_as_storage_error("read", path):
             content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != self.manifest_hash:
-            raise StorageError(f"{path} is not as it was registered; put back a copy of it")
+            raise StorageError(
+                f"{path} is not as it was registered; put back a copy of it, or train anew with `locum run`"
+            )
         return dict(json.loads(content))
 
     def problems(self) -> list[str]:

@@ -292,8 +292,8 @@ class Version:
     number: int
     alias: str
     created: str
-    training_simulations: int
-    calibration_simulations: int
+    training_simulations: int | None
+    calibration_simulations: int | None
     gate: str = ""
 
 

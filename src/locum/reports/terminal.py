@@ -155,7 +155,7 @@ def print_versions(document: Document, file: TextIO | None = None) -> None:
     rows = [
         [
             str(version["number"]), Text(version.get("alias") or "", "green"), date(version["created"]),
-            _known(version.get("training")), _known(version.get("calibration")), version.get("gate") or "–",
+            count(version.get("training")), count(version.get("calibration")), version.get("gate") or "–",
         ]
         for version in document["versions"]
     ]  # fmt: skip
@@ -303,10 +303,6 @@ def _figure(figure: float | None, relative: bool, unit: str) -> str:
 
 def _share(share: float | None) -> str:
     return "unknown" if share is None else percentage(share)
-
-
-def _known(number: int | None) -> str:
-    return "–" if number is None else count(number)
 
 
 def _verdict(words: str) -> Text:

@@ -35,9 +35,9 @@ def with_unit(value: float, unit: str, digits: int = 3) -> str:
     return significant(value, digits) + (f"{THIN_SPACE}{unit}" if unit else "")
 
 
-def count(number: int) -> str:
-    """A whole number with its digits in groups of three."""
-    return f"{number:,}".replace(",", THIN_SPACE)
+def count(number: int | None) -> str:
+    """A whole number with its digits in groups of three; a dash where it is not known."""
+    return "–" if number is None else f"{number:,}".replace(",", THIN_SPACE)
 
 
 def percentage(fraction: float) -> str:
