@@ -3,7 +3,7 @@
 # PYTHON is the interpreter that the environment is made with, VENV the folder where it lies:
 #     make test PYTHON=python3.12 VENV=/tmp/locum
 #
-# Tests run in WORKERS processes, each with a Prefect server of its own; whoever is done takes work from another.
+# Tests run in WORKERS processes that share a Prefect server; whoever is done takes work from another.
 
 PYTHON ?= python3
 VENV ?= .venv
