@@ -1,9 +1,8 @@
-"""What every test stands on: one thread a library, no telemetry, one Prefect server; a tiny study."""
+"""What every test stands on: one thread a library, no telemetry, warm programs, one Prefect server."""
 
 from __future__ import annotations
 
 import fcntl
-import importlib.util
 import itertools
 import json
 import os
@@ -14,57 +13,20 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, settings
 
+from tests.commands import COMMAND_LIMIT, Finished, finished
+
 HERE = Path(__file__).parent
-CONFIGS = HERE.parent / "configs"
-COMMAND_LIMIT = 300  # seconds, for a busy machine
 
-Finished = subprocess.CompletedProcess[str]
-
-WAVE = {
-    "name": "wave",
-    "seed": 3,
-    "model": {"kind": "python", "path": "wave.py:simulate", "version": "1"},
-    "parameters": {"x": {"range": [0, 1], "unit": "m"}, "y": {"range": [0, 1]}},
-    "accuracy": {"tolerance": 0.002, "confidence": 0.8, "share": 0.9},
-    "budget": {"simulations": 24},
-    "methods": {
-        "surrogate": "interpolated",  # which takes some rounds
-        "design": {"initial": 8, "batch": 4},
-        "calibration": {"simulations": 6},
-    },
-    "execution": {"workers": 1},
-    "storage": {"folder": "study"},
-}
-
-PROGRAM = {
-    "kind": "command",
-    "templates": "case",
-    "command": "sh program.sh",
-    "reader": {"kind": "csv", "path": "wave.csv"},
-    "settings": {"relaxation": 1.0},
-    "quantities": {
-        "top": {"field": "height", "near": [0.5]},
-        "residual": {"file": "stdout.txt", "pattern": r"residual = (\S+)"},
-    },
-    "units": {"coordinates": "m", "height": "m"},
-    "success": [
-        {"exit_status": [0], "failures": {201: "refused"}},
-        {"file": "stdout.txt", "excludes": "DIVERGED", "failure": "diverged"},
-        {"file": "stdout.txt", "pattern": r"residual = (\S+)", "at_most": 1e-6},
-    ],
-    "retries": [{"on": "diverged", "set": {"relaxation": "relaxation / 2"}}],
-}
+pytest_plugins = ["tests.studies"]
 
 # Before any numerical library or Prefect is imported.
 os.environ |= dict.fromkeys(
@@ -125,35 +87,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_unconfigure() -> None:
     """Leave nothing of Prefect behind."""
     shutil.rmtree(_PREFECT_HOME, ignore_errors=True)
-
-
-@pytest.fixture(scope="session")
-def curved() -> ModuleType:
-    """The nonlinear models of ``curved.py``."""
-    specification = importlib.util.spec_from_file_location("curved", HERE / "curved.py")
-    assert specification is not None and specification.loader is not None
-    module = sys.modules["curved"] = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
-
-def finished(command: Sequence[object], folder: Path | None, environment: Mapping[str, str]) -> Finished:
-    """Run a command to its end, with no Prefect server unless the environment names one."""
-    inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
-    return subprocess.run(
-        list(map(str, command)),
-        cwd=folder,
-        env=inherited | dict(environment),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_LIMIT,
-    )
-
-
-def in_fresh_interpreter(*arguments: object, folder: Path | None = None, **environment: str) -> Finished:
-    """Run a module as a program."""
-    return finished([sys.executable, "-m", *arguments], folder, environment)
 
 
 @pytest.fixture(scope="session")
@@ -319,101 +252,6 @@ def locum(programs: Path, tmp_path: Path) -> Callable[..., Finished]:
 def locum_flow(locum: Callable[..., Finished], prefect_server: str) -> Callable[..., Finished]:
     """Run a command that runs a flow, on the server of all tests."""
     return partial(locum, PREFECT_API_URL=prefect_server)
-
-
-@pytest.fixture
-def fin_study(tmp_path: Path) -> Callable[..., Path]:
-    """Write the study of the five-minute tour into an empty folder; milliseconds a simulation.
-
-    Sections are merged in: ``fin_study(accuracy={"tolerance": 1e-6}, seed=2)``. Returns the study file.
-    """
-
-    def write(**sections: Any) -> Path:
-        study = yaml.safe_load((CONFIGS / "fin.yaml").read_text(encoding="utf-8"))
-        small = {"storage": {"folder": "study"}, "execution": {"workers": 1}}
-        for name, section in (small | sections).items():
-            study[name] = study.get(name, {}) | section if isinstance(section, dict) else section
-        shutil.copy(CONFIGS / "fin.py", tmp_path)
-        path = tmp_path / "fin.yaml"
-        path.write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")
-        return path
-
-    return write
-
-
-def write_wave(folder: Path, base: dict[str, Any] = WAVE, **sections: Any) -> Path:
-    """Write the study of ``wave.py`` into a folder; sections are merged in, or left out where None."""
-    study = dict(base)
-    for name, section in sections.items():
-        merged = isinstance(section, dict) and isinstance(study.get(name), dict)
-        study[name] = study[name] | section if merged else section
-    shutil.copy(HERE / "wave.py", folder)
-    path = folder / "wave.yaml"
-    given = {name: section for name, section in study.items() if section is not None}
-    path.write_text(yaml.safe_dump(given, sort_keys=False), encoding="utf-8")
-    return path
-
-
-@pytest.fixture
-def wave_study(tmp_path: Path) -> Callable[..., Path]:
-    """Write the smallest study into the test's folder: 14 simulations of microseconds.
-
-    Sections are merged in, or left out where they are None. Returns the study file.
-    """
-    return partial(write_wave, tmp_path)
-
-
-def write_program(folder: Path, does: str = "tidy", **sections: Any) -> Path:
-    """Write the same study with ``program.sh`` for a model, which misbehaves as ``does`` says."""
-    case = folder / "case"
-    case.mkdir(exist_ok=True)
-    shutil.copy(HERE / "program.sh", case)
-    (case / "input.sh.j2").write_text(
-        f"x={{{{ x }}}} y={{{{ y }}}} relaxation={{{{ relaxation }}}}\ndoes={does}\n"
-    )
-    return write_wave(folder, WAVE | {"model": PROGRAM}, **sections)
-
-
-@pytest.fixture
-def program_study(tmp_path: Path) -> Callable[..., Path]:
-    """As ``wave_study``, of a program: ``program_study(does="hang", execution={"timeout": 1})``."""
-    return partial(write_program, tmp_path)
-
-
-@pytest.fixture(scope="session")
-def first_run(made_once: Callable[..., tuple[Path, Any]]) -> tuple[Path, Finished]:
-    """Folder of the smallest study, run with a fresh interpreter and Prefect home; and what the run said."""
-
-    def run(folder: Path) -> dict[str, Any]:
-        home = str(folder.with_name("first_home"))
-        return vars(in_fresh_interpreter("locum.cli", "run", write_wave(folder), PREFECT_HOME=home))
-
-    folder, said = made_once("first_run", run)
-    return folder, Finished(**said)
-
-
-@pytest.fixture(scope="session")
-def fin_run(
-    made_once: Callable[..., tuple[Path, Any]], programs: Path, prefect_server: str
-) -> tuple[Path, Finished]:
-    """Folder in which ``configs/fin.yaml`` was run as it is shipped, and what the run said."""
-
-    def run(folder: Path) -> dict[str, Any]:
-        for path in CONFIGS.glob("fin.*"):
-            (folder / "configs").mkdir(exist_ok=True)
-            shutil.copy(path, folder / "configs")
-        command = (programs / "locum", "run", "configs/fin.yaml", "--quiet", "--json")
-        return vars(finished(command, folder, {"PREFECT_API_URL": prefect_server}))
-
-    folder, said = made_once("fin_run", run)
-    return folder, Finished(**said)
-
-
-@pytest.fixture
-def finished_study(first_run: tuple[Path, Finished], tmp_path: Path) -> Path:
-    """Copy the finished study into the test's folder; returns the study file."""
-    shutil.copytree(first_run[0], tmp_path, dirs_exist_ok=True)
-    return tmp_path / "wave.yaml"
 
 
 @pytest.fixture

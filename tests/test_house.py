@@ -248,7 +248,7 @@ def test_tests_and_benchmarks_use_only_what_is_declared() -> None:
     undeclared = {
         name: place
         for name, place in imported_distributions(paths).items()
-        if name not in declared() | declared("dev")
+        if name not in declared() | declared("dev") | {"tests", "benchmarks"}
     }
     assert not undeclared
 

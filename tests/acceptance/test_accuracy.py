@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from benchmarks import accuracy as script
 from locum.highfidelity import ThermalBlock
 from locum.parameters import sobol_design
 
@@ -10,8 +11,8 @@ SEED = 1
 
 
 @pytest.fixture(scope="module")
-def accuracy(benchmark_script):
-    script, model, generator = benchmark_script("accuracy"), ThermalBlock(), np.random.default_rng(SEED)
+def accuracy():
+    model, generator = ThermalBlock(), np.random.default_rng(SEED)
     design = script.simulated(model, sobol_design(model.parameters, 200, generator))
     held_out = script.simulated(model, model.parameters.sample(script.HELD_OUT, generator))
     return lambda solves: script.accuracy(model, SEED, solves, design, held_out)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from benchmarks import loop_against_design as script
 from locum.execution.workspace import open_workspace
 
 SEED, LARGEST = 3, 60
@@ -9,9 +10,9 @@ BATCH = ["methods.design.batch=12"]  # six rounds instead of twelve
 
 
 @pytest.fixture(scope="module")
-def rows(benchmark_script, tmp_path_factory):
+def rows(tmp_path_factory):
     """The loop's last round, and a Sobol design as large."""
-    script, folder = benchmark_script("loop_against_design"), tmp_path_factory.mktemp("self_heating")
+    folder = tmp_path_factory.mktemp("self_heating")
     setting = script.Setting("self_heating", LARGEST, 200, (SEED,), "interpolated")
     path = script.CONFIGS / "self_heating.yaml"
     with open_workspace(path, script.overrides(setting, SEED, folder / "loop") + BATCH, quiet=True) as work:

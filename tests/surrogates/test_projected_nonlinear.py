@@ -13,6 +13,7 @@ from locum.reduction.nonlinear import effective_constant
 from locum.surrogates import Description, load_surrogate
 from locum.surrogates.nonlinear_training import nonlinear_problem, projected_nonlinear
 from locum.surrogates.projected_nonlinear import ProjectedNonlinear
+from tests import curved
 
 
 def simulated(model, values):
@@ -53,7 +54,7 @@ def slab():
 
 
 @pytest.mark.parametrize("shape", ["square", "cube"])
-def test_equations_that_are_polynomials_are_solved_exactly(curved, shape):
+def test_equations_that_are_polynomials_are_solved_exactly(shape):
     model = curved.Curved(shape, cells=16)
     surrogate = made(model, "mean", 1e-6)
     errors, figures = compared(surrogate, model)
@@ -66,7 +67,7 @@ def test_equations_that_are_polynomials_are_solved_exactly(curved, shape):
     assert surrogate.quantity_values(values)[:, 0] == pytest.approx(means, abs=1e-6)
 
 
-def test_an_exponential_is_met_as_far_as_its_estimate_says(curved):
+def test_an_exponential_is_met_as_far_as_its_estimate_says():
     model = curved.Curved("exponential", 4.0)
     surrogate = made(model, "mean", 1e-3)
     errors, figures = compared(surrogate, model)
@@ -149,7 +150,7 @@ def test_a_batch_is_answered_as_its_rows_are(slab):
     assert slab.model.solve(values[:0]).coordinates.shape == (0, slab.rank)
 
 
-def test_what_cannot_be_projected_is_told_in_a_sentence(curved):
+def test_what_cannot_be_projected_is_told_in_a_sentence():
     with pytest.raises(ModelError, match="it needs residual, jacobian, free_nodes"):
         nonlinear_problem(ThermalBlock(2, 4))
     with pytest.raises(ModelError, match="the Jacobian is singular at every simulation"):
@@ -161,7 +162,7 @@ def test_what_cannot_be_projected_is_told_in_a_sentence(curved):
         made(curved.Curved("root"), "mean")
 
 
-def test_equations_that_end_far_from_all_simulations_are_fitted_nearer_to_them(curved, monkeypatch):
+def test_equations_that_end_far_from_all_simulations_are_fitted_nearer_to_them(monkeypatch):
     model = curved.Curved("farther root", cells=8)
     surrogate = made(model, "mean", 3e-2)
     residual = surrogate.model.residual
@@ -173,7 +174,7 @@ def test_equations_that_end_far_from_all_simulations_are_fitted_nearer_to_them(c
         made(model, "mean", 3e-2)
 
 
-def test_equations_that_no_polynomial_follows_say_so_by_their_figures(curved):
+def test_equations_that_no_polynomial_follows_say_so_by_their_figures():
     model = curved.Curved("front", 60.0)
     try:
         errors, figures = compared(made(model, "mean", 1e-3), model)
