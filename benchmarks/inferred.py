@@ -91,8 +91,8 @@ def report(pieces: Mapping[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("pieces", nargs="*", choices=[*PIECES, []], default=list(PIECES))
-    asked = parser.parse_args().pieces
+    parser.add_argument("pieces", nargs="*", choices=[*PIECES, []], default=[])
+    asked = parser.parse_args().pieces or list(PIECES)
     path = RESULTS / "inferred.json"
     content = json.loads(path.read_text()) if path.exists() else {"pieces": {}}
     for name in asked:

@@ -59,7 +59,7 @@ class Setting:
 SETTINGS = {
     "thermal_block_black_box": Setting("thermal_block_black_box", 100, 200, (1, 2)),
     "self_heating": Setting("self_heating", 80, 500, (1, 2, 3), "interpolated"),
-    "cooled_blade": Setting("cooled_blade", 100, 150, (1,)),
+    "cooled_blade": Setting("cooled_blade", 100, 150, (1, 2, 3)),
 }
 BEYOND = (1.25, 1.5)  # designs larger than the loop, to see which of them is as good
 CALIBRATION = 40

@@ -239,7 +239,7 @@ def report(found: dict[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="The query service under load.")
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=list(PARTS))
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[])
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--promotions", type=int, default=1000)
@@ -257,7 +257,7 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         known = folder / "fin.yaml"
         study = known if known.exists() else finished_study(folder)
-        for name in arguments.parts:
+        for name in arguments.parts or PARTS:
             copied = Path(shutil.copytree(folder, Path(scratch) / f"{name}-study")) / study.name
             measured = PARTS[name](copied, arguments)
             found[name] = {"cores": os.cpu_count(), "load_average": os.getloadavg()[0], **measured}
