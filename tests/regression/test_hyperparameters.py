@@ -79,6 +79,21 @@ def test_what_a_part_of_the_rows_cannot_resolve_is_found_with_all(monkeypatch, h
     np.testing.assert_allclose(predicted.mean(between), np.sin(20 * between), atol=1e-3)
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_trend_that_leaves_too_few_rows_for_the_correlations_is_given_up(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    x = generator.random((31, 4))  # a quadratic trend takes half of the rows
+    x[15:] = np.round(x[15:])
+    distance = np.linalg.norm((x[:, None] - x) / [10.0, 10.0, 0.2, 0.3], axis=2) * np.sqrt(5)
+    covariance = (1 + distance + distance**2 / 3) * np.exp(-distance) + 1e-10 * np.eye(31)
+    y = np.linalg.cholesky(covariance) @ generator.standard_normal((31, 4))
+    left = {}
+    for degrees in (bearable_degrees(x), (0, 1)):
+        group = HyperparameterSearch(x, y, tuple(KERNELS), degrees).chosen(None)
+        left[degrees] = np.linalg.norm(conditioned(x, y, [group]).leave_one_out()[0])
+    assert left[0, 1, 2] <= 1.05 * left[0, 1]
+
+
 @pytest.mark.parametrize(("response", "tried"), [(np.sin, False), (lambda z: np.abs(np.sin(z)), True)])
 def test_roughest_kernel_is_tried_only_where_the_one_before_it_is_the_best(
     monkeypatch, response: Callable[[Array], Array], tried: bool

@@ -80,20 +80,26 @@ class HyperparameterSearch:
     def chosen(self, hint: Group | None) -> Group:
         """The kernel and trend of least leave-one-out error, refined on all rows.
 
-        Kernels are tried with the richest trend, the roughest only where the one before it is the best, then
-        poorer trends as long as the error falls. What some of the rows cannot tell from noise may be plain
-        with all of them, so such a group is refined from the hint too.
+        Kernels are tried with the richest trend beside which the rows still tell the correlations from noise,
+        the roughest only where the one before it is the best, then poorer trends as long as the error falls.
+        What some of the rows cannot tell from noise may be plain with all of them, so such a group is refined
+        from the hint too.
         """
         rows = filling_rows(self._x, SEARCH_ROWS)
         x, y = self._x[rows], self._y[rows]
         smooth, short = self._starts(hint)
-        best = _least(self._tried(x, y, start) for start in (smooth, short))
+        tried: list[_Tried] = []
+        for degree in self._degrees[::-1]:
+            tried += (self._tried(x, y, replace(start, degree=degree)) for start in (smooth, short))
+            if _least(tried).error < _RESOLVED:
+                break
+        best = _least(tried)
         for before, kernel in pairwise(self._kernels):
             if kernel == ROUGHEST and best.group.kernel != before:
                 continue
             start = best.group if best.group.nugget < _NOISE else smooth
             best = _least([best, self._tried(x, y, replace(start, kernel=kernel))])
-        for degree in self._degrees[-2::-1]:
+        for degree in reversed([degree for degree in self._degrees if degree < best.group.degree]):
             other = self._tried(x, y, replace(best.group, degree=degree))
             if other.error >= best.error:
                 break
