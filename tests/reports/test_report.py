@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -13,6 +14,7 @@ import pytest
 from locum.exceptions import StorageError
 from locum.parameters import Parameter, ParameterSpace
 from locum.reports.content import HeldOutOutput, Report
+from locum.reports.pictures import parity
 from locum.reports.report import render, write_report
 
 VOID = {"meta", "link", "br", "img", "wbr", "hr"}
@@ -173,6 +175,20 @@ def test_special_characters_are_escaped(empty_report: Report) -> None:
     page = Page(render(report))
     assert "script" not in {tag for tag, _ in page.tags}
     assert page.words.count(nasty) >= 6
+
+
+def test_a_quantity_that_is_zero_has_points_without_bars_and_warns_of_nothing(blade_report: Report) -> None:
+    (output,) = (each for each in blade_report.outputs if each.name == "highest_temperature")
+    calibration = blade_report.calibration
+    zero = np.zeros(calibration.simulations)
+    entry = replace(
+        calibration.outputs[output.name],
+        errors=zero, figures=zero + np.inf, scores=zero, simulated=zero, predicted=zero,
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        picture = parity(replace(output, relative=True), [replace(calibration, outputs={output.name: entry})])
+    assert "calibration" in picture
 
 
 def test_names_are_escaped_inside_pictures(blade_report: Report) -> None:
