@@ -252,7 +252,7 @@ def test_a_study_of_one_parameter_has_no_map_of_two(blade_report: Report, empty_
 
 def test_a_study_without_limit_says_so(blade_report: Report) -> None:
     report = replace(blade_report, budget=None, calibration=None, audit=None, cases=(), sweep=None, rounds=())
-    assert "3 failed; no limit" in Page(render(report)).words
+    assert "Simulations2003 failed; no limit; besides, 200 of audits" in Page(render(report)).words
 
 
 def test_many_failures_are_counted_and_cut_short(blade_report: Report, empty_report: Report) -> None:

@@ -97,6 +97,8 @@ def write_study_report(work: Workspace, path: Path | None = None, found: Sweep |
 def study_report(work: Workspace, found: Sweep | None = None) -> content.Report:
     """Everything that the report shows; what does not exist yet is left out."""
     candidate = work.champion if work.registry.champion is not None else None
+    if candidate is not None and candidate.version.model_version != work.model.version:
+        candidate = None  # it answers for another model: of this one there is no evidence yet
     report = known_report(work, candidate)
     if candidate is None:
         return report
