@@ -8,9 +8,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
+from locum.exceptions import ParameterError
+from locum.execution.answers import answer_one
 
 VERDICTS = ("within tolerance", "over tolerance")
 
@@ -157,3 +161,12 @@ def test_a_million_rows_take_no_more_memory_than_a_block(finished_study, tmp_pat
         return usage.ru_maxrss
 
     assert peak(50) < 1.25 * peak(1)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_query_that_overflows_warns_of_nothing() -> None:
+    def overflowing(parameters):
+        raise ParameterError(f"{np.array([1e308]) / 0.4} was reached")
+
+    with pytest.raises(ParameterError, match="inf. was reached"):
+        answer_one(SimpleNamespace(predict=overflowing), {}, None)

@@ -45,6 +45,7 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, float]:
     return parameters
 
 
+@np.errstate(all="ignore")  # far outside the ranges anything may overflow; it is marked as outside
 def answer_one(
     surrogate: CheckedSurrogate, parameters: Mapping[str, float], output: Path | None
 ) -> dict[str, Any]:
@@ -82,6 +83,7 @@ def answer_one(
     }
 
 
+@np.errstate(all="ignore")
 def answer_file(
     surrogate: CheckedSurrogate, path: Path, output: Path | None, as_json: bool = False
 ) -> dict[str, Any] | None:
