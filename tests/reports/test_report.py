@@ -7,15 +7,18 @@ import warnings
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from locum.errors import Tolerance
 from locum.exceptions import StorageError
 from locum.parameters import Parameter, ParameterSpace
 from locum.reports.content import HeldOutOutput, Report
 from locum.reports.pictures import parity
 from locum.reports.report import render, write_report
+from locum.reports.study_report import worst_field
 
 VOID = {"meta", "link", "br", "img", "wbr", "hr"}
 SECTIONS = (
@@ -273,3 +276,11 @@ def test_a_report_that_cannot_be_written_says_where(tmp_path, empty_report: Repo
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match=r"report .*file/report\.html: cannot be written"):
         write_report(empty_report, tmp_path / "file" / "report.html")
+
+
+def test_the_field_that_is_drawn_is_the_worst_for_its_tolerance() -> None:
+    fields = {"still": Tolerance(0.01), "warm": Tolerance(0.1), "fast": Tolerance(0.001)}
+    checked = SimpleNamespace(description=SimpleNamespace(fields=fields), tolerances=fields)
+    errors = {"still": np.zeros(2), "warm": np.array([0.02, 0.05]), "fast": np.array([0.0, 0.0009])}
+    outputs = {name: SimpleNamespace(errors=values) for name, values in errors.items()}
+    assert worst_field(checked, SimpleNamespace(outputs=outputs)) == "fast"
