@@ -168,5 +168,5 @@ def test_a_query_that_overflows_warns_of_nothing() -> None:
     def overflowing(parameters):
         raise ParameterError(f"{np.array([1e308]) / 0.4} was reached")
 
-    with pytest.raises(ParameterError, match="inf. was reached"):
+    with pytest.raises(ParameterError, match="was reached"):
         answer_one(SimpleNamespace(predict=overflowing), {}, None)
