@@ -114,6 +114,31 @@ def test_no_progress_blames_the_basis_that_leaves_most_of_the_tolerance():
     assert "80% of the tolerance" in decision.advice
 
 
+@pytest.mark.parametrize("keywords", [{"basis": 0.8}, {"measured": 0.5}])
+def test_while_the_figures_fall_more_simulations_are_advised_whatever_is_to_blame(keywords):
+    rounds = history(falling(0.5, start=8.0), 6, **keywords)
+    decision = decide(rounds, simulations=rounds[-1].simulations)
+    assert decision.blame in (Blame.BASIS, Blame.CALIBRATION)
+    assert f"about {forecast(rounds)} simulations are needed: raise budget.simulations" in decision.advice
+    assert "methods." in decision.advice
+
+
+@pytest.mark.parametrize(
+    ("level", "said"), [(1.018, "1.02"), (1.27, "1.3"), (1.31, "1.4"), (3.0, "3"), (1234, "1300")]
+)
+def test_tolerances_that_would_be_met_are_never_rounded_down(level, said):
+    decision = decide(history(lambda n: level, 10), simulations=1000)
+    assert f"tolerances {said} times as large would be met now" in decision.advice
+
+
+def test_advice_is_on_the_surrogate_that_answers():
+    rounds = history(still, 10)
+    answering = scripted(8, rounds[8].training, 2.0, basis=0.8)
+    spent = rounds[9].simulations
+    decision = decide([*rounds[:8], answering, rounds[9]], answering=answering, simulations=spent)
+    assert "leaves 80%" in decision.advice and "tolerances 2 times" in decision.advice
+
+
 def test_no_progress_blames_the_domain_when_most_of_the_lost_share_lies_outside():
     decision = decide(history(lambda n: 0.8, 10, outside=0.05), simulations=1000)
     assert (decision.outcome, decision.blame) == (Outcome.NO_PROGRESS, Blame.DOMAIN)

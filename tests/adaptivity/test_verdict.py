@@ -77,11 +77,16 @@ def test_a_figure_that_is_not_a_number_is_over_tolerance():
     assert ratio.tolist() == [math.inf, 0.5]
 
 
-def test_level_is_one_where_the_share_is_just_met():
-    figures = np.arange(1, 1001) / 990  # the 990th of 1000 is at tolerance
-    verdict = assess({"field": figures}, {"field": 1.0}, everywhere, share=0.99)
-    assert verdict.share == 0.99
-    assert verdict.level == pytest.approx(1.0, abs=2e-3)
+@given(st.integers(1, 1000), st.floats(0.5, 0.995), st.floats(0.5, 0.99))
+def test_tolerances_as_large_as_the_level_are_just_met(points, share, confidence):
+    figures, inside = np.arange(1.0, points + 1), np.ones(points, dtype=bool)
+    level = assess({"field": figures}, {"field": 1.0}, inside, share=share, confidence=confidence).level
+    met, missed = (
+        assess({"field": figures}, {"field": tolerance}, inside, share=share, confidence=confidence)
+        for tolerance in (level, level - 0.5)
+    )
+    provable = share_lower_limit(points, points, confidence) >= share
+    assert (met.within, missed.within) == (provable, False)
 
 
 @pytest.mark.parametrize("figure", [0.5, math.inf])

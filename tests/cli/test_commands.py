@@ -120,3 +120,15 @@ def test_a_reader_that_goes_away_ends_the_command_in_silence(finished_study) -> 
     command = f"'{sys.executable}' -m locum.cli status '{finished_study}' | true"
     answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
     assert answer.stderr == ""
+
+
+def test_a_champion_of_an_earlier_model_is_reported_and_audited_as_such(
+    locum, locum_flow, finished_study, tmp_path: Path
+) -> None:
+    text = finished_study.read_text(encoding="utf-8")
+    finished_study.write_text(text.replace("version: '1'", "version: '2'"), encoding="utf-8")
+    answer = locum("report", finished_study)
+    assert answer.returncode == 0, answer.stderr
+    assert "no verdict yet" in (tmp_path / "study" / "report.html").read_text(encoding="utf-8").lower()
+    answer = locum_flow("audit", finished_study, "-n", "3")
+    assert answer.returncode == 0 and "was trained on version" in answer.stderr, answer.stderr

@@ -8,9 +8,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
+from locum.exceptions import ParameterError
+from locum.execution.answers import answer_one
 
 VERDICTS = ("within tolerance", "over tolerance")
 
@@ -87,6 +91,7 @@ def test_fields_of_an_answer_go_to_a_folder_that_xarray_reads(locum, finished_st
         (b"x,y\n", ["row", "none"]),
         (b"", ["'x' is missing"]),
         (b"x,y,x\n0.5,0.5,0.6\n", ["'x'", "twice"]),
+        (b"x,y\n0,5,0,5\n", ["line 2", "2 columns, got 4", "decimal points"]),
         (b"x;y\n0.5;0.5\n", ["'x' is missing", "commas"]),
         (b"\xff\xfe\x00x", ["CSV"]),
         (b"x,y\n0.5,0.5\n0.5,\xff\n", ["CSV"]),
@@ -135,6 +140,8 @@ def test_answers_of_a_file_are_those_of_the_single_queries(locum, finished_study
         document = json.loads(one.stdout)
         assert float(row["top"]) == pytest.approx(document["outputs"]["top"]["value"], rel=1e-9)
         assert row["verdict"] == document["verdict"]
+        claimed = document["outputs"]["top"]["error_figure"]
+        assert float(row["top_error_figure"]) == pytest.approx(np.inf if claimed is None else claimed)
 
 
 def test_a_million_rows_take_no_more_memory_than_a_block(finished_study, tmp_path: Path) -> None:
@@ -154,3 +161,12 @@ def test_a_million_rows_take_no_more_memory_than_a_block(finished_study, tmp_pat
         return usage.ru_maxrss
 
     assert peak(50) < 1.25 * peak(1)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_query_that_overflows_warns_of_nothing() -> None:
+    def overflowing(parameters):
+        raise ParameterError(f"{np.array([1e308]) / 0.4} was reached")
+
+    with pytest.raises(ParameterError, match="was reached"):
+        answer_one(SimpleNamespace(predict=overflowing), {}, None)

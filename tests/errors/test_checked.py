@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from locum.errors import Calibration, CheckedSurrogate, Domain, OutputCalibration, Tolerance, Verdict
@@ -10,8 +10,11 @@ FIGURES = st.one_of(st.floats(0, 10), st.just(np.inf), st.just(np.nan))
 
 
 def unit(measure="relative"):
-    """A calibration that makes figures equal to indicators."""
-    return OutputCalibration(np.ones(30), np.ones(30), 1e-12, 0.9, measure, "relative")
+    """A calibration that makes figures equal to indicators, to the last bit: scores are rounded up to one."""
+    errors = np.full(30, 1.0 - 2.0 * np.finfo(float).eps)
+    calibration = OutputCalibration(errors, np.ones(30), 1e-12, 0.9, measure, "relative")
+    assert calibration.factor == 1.0
+    return calibration
 
 
 def checked(surrogate, tolerances, limit=np.inf):
@@ -27,6 +30,7 @@ def checked(surrogate, tolerances, limit=np.inf):
     ),
     gas_temperature=st.floats(1200, 1800),
 )
+@example(figures=(1.0, 1.0, 1.0), tolerances={"temperature": 1.0, "flux": 1.0}, gas_temperature=1500.0)
 def test_within_tolerance_needs_every_figure_below_and_the_query_inside(
     scripted, figures, tolerances, gas_temperature
 ):
@@ -114,6 +118,7 @@ def test_the_dataset_carries_figures_domain_and_verdict(scripted):
     assert dataset["temperature"].attrs["ancillary_variables"] == "temperature_error_figure"
     assert dataset["verdict"].values.tolist() == ["within tolerance", "outside the domain"]
     assert dataset["in_domain"].values.tolist() == [True, False]
+    assert np.isfinite(dataset["temperature_error_figure"].values).tolist() == [True, False]
 
 
 def test_people_see_figure_and_verdict(scripted):
@@ -121,6 +126,7 @@ def test_people_see_figure_and_verdict(scripted):
     one = repr(asked.predict({"gas_temperature": 1500, "film": 1}))
     assert "error figure 0.02" in one
     assert "verdict: within tolerance" in one
+    assert "(error figure none)" in repr(asked.predict({"gas_temperature": 1900, "film": 1}))
     many = repr(asked.predict({"gas_temperature": [1500, 1900], "film": 1}))
     assert "verdict: 1 within tolerance, 0 over tolerance, 1 outside the domain" in many
     assert "0 queries" in repr(asked.predict(np.empty((0, 2))))

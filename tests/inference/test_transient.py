@@ -8,7 +8,7 @@ import pytest
 from locum.exceptions import FitError
 from locum.inference.evolution import EvolutionOperators, EvolutionTerms
 from locum.inference.evolution_fit import Strength, fit_evolution
-from locum.inference.evolution_model import EvolutionModel
+from locum.inference.evolution_model import EvolutionModel, squared_norms
 from locum.inference.evolution_search import refuse_wrong_terms
 from locum.inference.trajectories import Trajectories
 from locum.inference.transient import infer_transient, unstable
@@ -163,3 +163,8 @@ def test_wrong_terms_are_detected_and_named():
     with pytest.raises(FitError, match=r"declared terms \(state: b; load: a\) leave .* where \(state: 1, a"):
         refuse_wrong_terms(wrong, SPACE, data)
     refuse_wrong_terms(wrong, SPACE, data, goal=10.0)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_trajectory_that_leaves_all_bounds_is_infinitely_large_and_warns_of_nothing():
+    assert squared_norms(np.full((1, 3, 2), 1e200), np.ones(3)).tolist() == [np.inf]

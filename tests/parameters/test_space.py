@@ -144,6 +144,7 @@ def test_no_rows_are_no_rows():
         (np.zeros((2, 2, 3)), "got an array of shape (2, 2, 3)"),
         ("load", "parameters: expected a mapping of load, film, length to numbers, got str"),
         (xr.Dataset({"load": 1.0, "film": 1.0, "lenght": 1.0}), "did you mean 'length'?"),
+        (xr.Dataset({"load": ("a", [1.0, 2.0]), "film": ("b", [1.0, 2.0]), "length": 1.0}), "a and b"),
         (pd.DataFrame({"load": [1.0], "film": [1.0]}), "parameter 'length' is missing"),
         ([ROW, {"load": 1}], "is missing"),
     ],

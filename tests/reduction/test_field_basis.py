@@ -226,7 +226,6 @@ def test_nonsense_is_not_read(fields, stiffness, kind):
     ("arguments", "words"),
     [
         ({"blocks": lambda: []}, "no snapshots"),
-        ({"blocks": lambda: [np.zeros((2, 3, 5))]}, "zero"),
         ({"blocks": lambda: [np.ones((1, 3, 5)), np.full((2, 3, 5), np.nan)]}, "snapshot 1 .* not finite"),
         ({"blocks": lambda: [np.ones((2, 3, 4))]}, "expected"),
         ({"blocks": lambda: [np.full((2, 3, 5), 1e200)]}, "overflow"),
@@ -243,3 +242,19 @@ def test_an_ensemble_without_a_basis_is_refused(arguments, words):
     usual = {"blocks": lambda: [np.ones((2, 3, 5))], "shape": (3, 5), "times": np.arange(3.0), "rtol": 0.1}
     with np.errstate(over="ignore"), pytest.raises(FitError, match=words):
         field_basis(**(usual | arguments))
+
+
+@pytest.mark.parametrize("times", [None, np.array([0.0, 1.0, 3.0])])
+def test_a_field_that_is_always_zero_has_a_basis_in_which_it_is_zero(times):
+    shape = (5, 2) if times is None else (3, 5, 2)
+    weights = InnerProduct(np.arange(1.0, 6.0))
+    snapshots = np.zeros((4, *shape))
+    basis = field_basis(
+        lambda: [snapshots[:1], snapshots[1:]], shape=shape, times=times, inner_product=weights, rtol=0.1
+    )
+    basis = field_basis_from_arrays(*basis.to_arrays())
+    coordinates = basis.coordinates(snapshots)
+    assert (basis.rank, basis.truncation_error, np.abs(coordinates).max()) == (1, 0.0, 0.0)
+    assert np.array_equal(basis.expand(coordinates), snapshots)
+    assert not np.concatenate(basis.errors(snapshots, coordinates)).any()
+    np.testing.assert_allclose(basis.norms(basis.expand(np.ones((1, 1)))), 1.0)

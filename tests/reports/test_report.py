@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from locum.errors import Tolerance
 from locum.exceptions import StorageError
 from locum.parameters import Parameter, ParameterSpace
 from locum.reports.content import HeldOutOutput, Report
+from locum.reports.pictures import parity
 from locum.reports.report import render, write_report
+from locum.reports.study_report import worst_field
 
 VOID = {"meta", "link", "br", "img", "wbr", "hr"}
 SECTIONS = (
@@ -175,6 +180,20 @@ def test_special_characters_are_escaped(empty_report: Report) -> None:
     assert page.words.count(nasty) >= 6
 
 
+def test_a_quantity_that_is_zero_has_points_without_bars_and_warns_of_nothing(blade_report: Report) -> None:
+    (output,) = (each for each in blade_report.outputs if each.name == "highest_temperature")
+    calibration = blade_report.calibration
+    zero = np.zeros(calibration.simulations)
+    entry = replace(
+        calibration.outputs[output.name],
+        errors=zero, figures=zero + np.inf, scores=zero, simulated=zero, predicted=zero,
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        picture = parity(replace(output, relative=True), [replace(calibration, outputs={output.name: entry})])
+    assert "calibration" in picture
+
+
 def test_names_are_escaped_inside_pictures(blade_report: Report) -> None:
     case = replace(blade_report.cases[0], field='<b>"T"</b>', unit="<K>")
     page = Page(
@@ -236,7 +255,7 @@ def test_a_study_of_one_parameter_has_no_map_of_two(blade_report: Report, empty_
 
 def test_a_study_without_limit_says_so(blade_report: Report) -> None:
     report = replace(blade_report, budget=None, calibration=None, audit=None, cases=(), sweep=None, rounds=())
-    assert "3 failed; no limit" in Page(render(report)).words
+    assert "Simulations2003 failed; no limit; besides, 200 of audits" in Page(render(report)).words
 
 
 def test_many_failures_are_counted_and_cut_short(blade_report: Report, empty_report: Report) -> None:
@@ -257,3 +276,11 @@ def test_a_report_that_cannot_be_written_says_where(tmp_path, empty_report: Repo
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match=r"report .*file/report\.html: cannot be written"):
         write_report(empty_report, tmp_path / "file" / "report.html")
+
+
+def test_the_field_that_is_drawn_is_the_worst_for_its_tolerance() -> None:
+    fields = {"still": Tolerance(0.01), "warm": Tolerance(0.1), "fast": Tolerance(0.001)}
+    checked = SimpleNamespace(description=SimpleNamespace(fields=fields), tolerances=fields)
+    errors = {"still": np.zeros(2), "warm": np.array([0.02, 0.05]), "fast": np.array([0.0, 0.0009])}
+    outputs = {name: SimpleNamespace(errors=values) for name, values in errors.items()}
+    assert worst_field(checked, SimpleNamespace(outputs=outputs)) == "fast"

@@ -108,16 +108,19 @@ def test_a_note_about_other_versions_is_shown() -> None:
     )
 
 
-@pytest.mark.parametrize(("refuted", "words"), [(True, "no: below the claim"), (False, "yes")])
-def test_audit_compares_claimed_with_observed(refuted: bool, words: str) -> None:
-    output = {"claimed": 0.95, "observed": PROPORTION, "claim_refuted": refuted, "expected": [0.9, 0.99]}
+@pytest.mark.parametrize(
+    ("refuted", "least", "words"),
+    [(True, 0.96, "no: below the claim"), (True, 0.9, "below it, within chance"), (False, 0.9, "yes")],
+)
+def test_audit_compares_claimed_with_observed(refuted: bool, least: float, words: str) -> None:
+    output = {"claimed": 0.95, "observed": PROPORTION, "claim_refuted": refuted, "expected": [least, 0.99]}
     document = {
         "version": 4, "simulations": 200, "failed": 1, "confidence": 0.95, "outputs": {"temperature": output},
         "within": PROPORTION, "silent_misses": {"count": 0, "n": 190, "share": 0.0, "interval": [0.0, 0.019]},
     }  # fmt: skip
     text = plain(terminal.print_audit, document)
     assert "190 of 200" in text and "91.0 % to 97.6 %" in text and words in text
-    assert "0 of those" in text and "between 90.0 % and 99.0 % in 95 % of audits" in text
+    assert "0 of those" in text and f"between {100 * least:.1f} % and 99.0 % in 95 % of audits" in text
 
 
 def test_an_answer_shows_value_figure_and_verdict() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from locum.reports.wording import (
     as_stated,
+    claim_kept,
     date,
     duration,
     error_size,
@@ -89,3 +90,16 @@ def test_numbers_without_unit_stand_alone() -> None:
 def test_a_date_that_is_none_is_left_alone() -> None:
     assert date("2026-11-20T14:05:00+00:00") == "20 November 2026, 14:05"
     assert date("yesterday") == "yesterday"
+
+
+@pytest.mark.parametrize(
+    ("share", "refuted", "expected", "words"),
+    [
+        (0.95, False, (0.86, 1.0), "yes"),
+        (0.90, True, (0.86, 1.0), "below it, within chance"),
+        (0.85, True, (0.86, 1.0), "no: below the claim"),
+        (0.90, True, None, "no: below the claim"),
+    ],
+)
+def test_a_claim_is_not_called_broken_where_a_right_one_is_observed(share, refuted, expected, words) -> None:
+    assert claim_kept(share, refuted, expected) == words

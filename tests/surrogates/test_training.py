@@ -74,3 +74,15 @@ def test_fields_or_quantities_alone_are_enough(bump):
 def test_snapshots_that_do_not_match_the_samples_are_refused(bump):
     with pytest.raises(ValueError, match="30 snapshots for 29 simulations"):
         train_interpolated(replace(bump.data, values=bump.data.values[1:]), InterpolatedOptions())
+
+
+def test_a_field_that_is_always_zero_is_answered_and_certain_of_it(bump):
+    data = bump.training_data(16)
+    zeros = replace(data.fields["flux"], blocks=lambda: [np.zeros((16, 41, 2))])
+    trained = train_interpolated(
+        replace(data, fields={**data.fields, "flux": zeros}), InterpolatedOptions()
+    ).surrogate
+    values = data.description.space.sample(9, np.random.default_rng(0))
+    assert not trained.expand("flux", trained.coordinates("flux", values)).any()
+    assert not trained.field_indicator("flux", values).any()
+    assert not np.concatenate(trained.field_errors("flux", values, np.zeros((9, 41, 2)))).any()

@@ -52,6 +52,9 @@ class Blame(StrEnum):
     ZERO = "zero"
 
 
+_LEARNING = (Blame.REGRESSION, Blame.PROJECTION, Blame.BASIS, Blame.CALIBRATION)
+"""What more simulations make smaller, as long as the figures fall."""
+
 REMEDIES = {
     Blame.BASIS: (
         "the reduced basis leaves {basis:.0%} of the tolerance in simulations it has not seen: "
@@ -145,7 +148,7 @@ def decide(
     else:
         return Decision(Outcome.CONTINUE, None, found)
     blame = blamed(answering)
-    return Decision(outcome, blame, f"{why}: {found}; {_remedy(history, blame, outcome)}")
+    return Decision(outcome, blame, f"{why}: {found}; {_remedy(history, answering, blame, outcome)}")
 
 
 def stagnates(history: Sequence[Round]) -> bool:
@@ -232,22 +235,30 @@ def _windows(history: Sequence[Round]) -> list[Sequence[Round]]:
     return [history[start:] for start in starts if SPAN * history[start].training <= last]
 
 
-def _remedy(history: Sequence[Round], blame: Blame, outcome: Outcome) -> str:
-    last = history[-1]
-    learns = outcome is not Outcome.NO_PROGRESS and blame in (Blame.REGRESSION, Blame.PROJECTION)
-    where = "budget.simulations" if outcome is Outcome.BUDGET_SPENT else "budget.wall_time"
-    if learns and (needed := forecast(history)) is not None:
-        advice = f"at the rate so far about {needed} simulations are needed: raise {where}"
-    elif learns and len(history) < _TELLING:
-        advice = f"after so few rounds nobody knows how fast the figures fall: raise {where}"
-    else:
-        advice = REMEDIES[blame].format(
-            basis=last.basis,
-            outside=last.verdict.outside,
-            calibration=last.calibration,
-            kind=last.figure_kind,
-            crossing=" and ".join(last.crossing),
+def _remedy(history: Sequence[Round], answering: Round, blame: Blame, outcome: Outcome) -> str:
+    verdict, advice = answering.verdict, []
+    if outcome is not Outcome.NO_PROGRESS and blame in _LEARNING:
+        where = "budget.simulations" if outcome is Outcome.BUDGET_SPENT else "budget.wall_time"
+        if (needed := forecast(history)) is not None:
+            advice.append(f"at the rate so far about {needed} simulations are needed: raise {where}")
+        elif len(history) < _TELLING:
+            advice.append(f"after so few rounds nobody knows how fast the figures fall: raise {where}")
+    if not advice or blame in (Blame.BASIS, Blame.CALIBRATION):
+        remedy = REMEDIES[blame].format(
+            basis=answering.basis,
+            outside=verdict.outside,
+            calibration=answering.calibration,
+            kind=answering.figure_kind,
+            crossing=" and ".join(answering.crossing),
         )
-    if 1 < last.verdict.level < math.inf and last.verdict.outside < 1 - last.verdict.share_required:
-        advice += f"; tolerances {last.verdict.level:.2g} times as large would be met now"
-    return advice
+        advice.append(remedy)
+    if 1 < verdict.level < math.inf and verdict.outside < 1 - verdict.share_required:
+        advice.append(f"tolerances {_rounded_up(verdict.level)} times as large would be met now")
+    return "; ".join(advice)
+
+
+def _rounded_up(level: float) -> str:
+    """Two digits that are not less; as many more as tell it from one."""
+    unit = 10.0 ** (math.floor(math.log10(level)) - 1) if level >= 1.1 else 0.01
+    rounded = math.ceil(level / unit - 1e-9) * unit
+    return f"{rounded:.3g}" if rounded < 1000 else f"{rounded:.0f}"

@@ -6,6 +6,7 @@ binomial and its lower confidence limit is exact (Clopper and Pearson 1934).
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -84,7 +85,8 @@ class Verdict:
     ratio
         Largest figure over the outputs, relative to tolerance: its spread over the sweep.
     level
-        The ``share_required`` quantile of that ratio inside the domain: it has to come down to one.
+        The quantile of that ratio inside the domain that has to come down to one: a little above the
+        ``share_required`` one, since so many points must prove that share at the confidence.
     outputs
         Each output by name.
     """
@@ -169,6 +171,7 @@ def assess(
     points = ratio.size
     good = int(((ratio <= 1) & in_domain).sum())
     inside = ratio[in_domain]
+    spared = inside.size * (points - _points_needed(points, share, confidence)) // points
     outputs = {
         name: OutputVerdict(
             tolerance=tolerances.get(name, math.inf),
@@ -185,6 +188,12 @@ def assess(
         confidence=confidence,
         outside=1 - inside.size / points,
         ratio=Spread.of(ratio),
-        level=float(np.quantile(inside, share, method="higher")) if inside.size else math.inf,
+        level=float(np.sort(inside)[-1 - spared]) if inside.size else math.inf,
         outputs=outputs,
     )
+
+
+def _points_needed(points: int, share: float, confidence: float) -> int:
+    """How many of the points prove the share; all of them where they are too few for that."""
+    counts = range(points)
+    return bisect.bisect_left(counts, share, key=lambda k: share_lower_limit(k, points, confidence))

@@ -49,11 +49,12 @@ def table_of_nodes(checked: CheckedSurrogate, sliders: Sliders, choice: FieldCho
         written.write(f"# {name} = {value:.10g}\n")
     for name, values in prediction.quantities.items():
         unit = checked.description.quantities[name]
-        written.write(f"# {name} = {values[0]:.10g} {unit}, error figure {prediction.figure(name)[0]:.4g}\n")
+        figure = prediction.claimed(name)[0]
+        written.write(f"# {name} = {values[0]:.10g} {unit}, error figure {figure:.4g}\n")
     field, mesh = choice.field, checked.description.mesh
     if field is None:
         return written.getvalue()
-    figure = float(prediction.figure(field.name)[0])
+    figure = float(prediction.claimed(field.name)[0])
     written.write(
         f"# error figure of {field.name}: {figure:.4g}, {prediction.error_figures[field.name].norm}\n"
     )

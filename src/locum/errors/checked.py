@@ -193,9 +193,17 @@ class CheckedPrediction(Prediction):
         indicators = measured_indicator(values, indicators, calibration.measure, calibration.kind)
         return calibration.figure(indicators)
 
+    def claimed(self, name: str) -> Array:
+        """The error figure of one output where it is claimed (q,): infinite outside the domain as well."""
+        return np.where(self.in_domain, self.error_figures[name].value, np.inf)
+
     @cached_property
     def error_figures(self) -> Mapping[str, ErrorFigure]:
-        """The error figure of each output; one that is not asked for is not computed."""
+        """The error figure of each output; one that is not asked for is not computed.
+
+        They are claimed inside the domain only: :attr:`in_domain` tells, and :meth:`claimed` is infinite
+        outside.
+        """
         return _ErrorFigures(self)
 
     @cached_property
@@ -242,7 +250,7 @@ class CheckedPrediction(Prediction):
             }
             if figure.coverage is not None and figure.calibration is not None:
                 attributes |= {"coverage": figure.coverage, "calibration": figure.calibration}
-            dataset[f"{name}_error_figure"] = ("sample", figure.value, attributes)
+            dataset[f"{name}_error_figure"] = ("sample", self.claimed(name), attributes)
             dataset[name].attrs["ancillary_variables"] = f"{name}_error_figure"
         dataset["in_domain"] = ("sample", self.in_domain, {"long_name": "query in the domain of validity"})
         verdict = self.verdict.astype(object)  # text of fixed length has no place in the Zarr specification
@@ -253,8 +261,9 @@ class CheckedPrediction(Prediction):
         lines = []
         for name, text in super()._lines():
             if name in self.description.outputs and len(self):
-                figure = self.error_figures[name]
-                text += f"  (error figure {figure.value[0]:.3g} {figure.norm}, {figure.kind})"
+                figure, claimed = self.error_figures[name], self.claimed(name)[0]
+                said = f"{claimed:.3g} {figure.norm}, {figure.kind}" if np.isfinite(claimed) else "none"
+                text += f"  (error figure {said})"
             lines.append((name, text))
         counted = [f"{np.sum(self.verdict == verdict)} {verdict}" for verdict in Verdict]
         verdict = str(self.verdict[0]) if len(self) == 1 else ", ".join(counted)

@@ -45,6 +45,7 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, float]:
     return parameters
 
 
+@np.errstate(all="ignore")  # far outside the ranges anything may overflow; it is marked as outside
 def answer_one(
     surrogate: CheckedSurrogate, parameters: Mapping[str, float], output: Path | None
 ) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def answer_one(
             "kind": "field" if is_field else "quantity of interest",
             "value": None if is_field else prediction.item(name),
             "unit": description.fields[name].unit if is_field else description.quantities[name],
-            "error_figure": _finite(float(figure.value[0])) if inside else None,
+            "error_figure": _finite(float(prediction.claimed(name)[0])),
             "error_kind": figure.kind,
             "norm": figure.norm,
             "coverage": figure.coverage if inside else None,
@@ -82,6 +83,7 @@ def answer_one(
     }
 
 
+@np.errstate(all="ignore")
 def answer_file(
     surrogate: CheckedSurrogate, path: Path, output: Path | None, as_json: bool = False
 ) -> dict[str, Any] | None:
@@ -151,7 +153,7 @@ def _rows(prediction: CheckedPrediction) -> Iterator[list[Any]]:
     numbers = [
         prediction.parameters,
         *(prediction.quantities[name][:, None] for name in description.quantities),
-        *(prediction.error_figures[name].value[:, None] for name in description.outputs),
+        *(prediction.claimed(name)[:, None] for name in description.outputs),
     ]
     for row, inside, verdict in zip(
         np.concatenate(numbers, axis=1).tolist(),
@@ -174,17 +176,20 @@ def _blocks(surrogate: CheckedSurrogate, path: Path, source: IO[str]) -> Iterato
         raise ParameterError(f"{path}: column {missing[0]!r} is missing{hint}")
     if twice := [name for name in names if header.count(name) > 1]:
         raise ParameterError(f"{path}: column {twice[0]!r} is given twice")
-    columns = [header.index(name) for name in names]
     rows = filter(None, reader)
-    while block := [_numbers(path, reader.line_num, row, columns, names) for row in islice(rows, ROWS)]:
+    while block := [_numbers(path, reader.line_num, row, header, names) for row in islice(rows, ROWS)]:
         yield np.array(block)
 
 
-def _numbers(
-    path: Path, line: int, row: list[str], columns: list[int], names: tuple[str, ...]
-) -> list[float]:
+def _numbers(path: Path, line: int, row: list[str], header: list[str], names: tuple[str, ...]) -> list[float]:
+    if any(row[len(header) :]):  # as decimal commas make them: columns would be taken for others
+        raise ParameterError(
+            f"{path}, line {line}: expected a value for each of {len(header)} columns, got {len(row)}; "
+            "write decimal points, and put text with commas in quotes"
+        )
     numbers = []
-    for name, column in zip(names, columns, strict=True):
+    for name in names:
+        column = header.index(name)
         text = row[column] if column < len(row) else ""
         try:
             number = float(text)

@@ -36,6 +36,11 @@ def audit_champion(work: Workspace, n: int) -> dict[str, Any]:
     candidate = work.champion
     require_means(work.study, work.model)
     samples = _fresh_samples(work, n)
+    if candidate.version.model_version != work.model.version:
+        work.progress.say(
+            f"version {candidate.version.number} was trained on version {candidate.version.model_version} of "
+            f"the model, and is compared with version {work.model.version}"
+        )
     work.progress.phase(f"auditing version {candidate.version.number} with {n} fresh simulations")
     simulate(work, [record for record in samples if record.outcome == "planned"])
     identities = {record.identity for record in samples}

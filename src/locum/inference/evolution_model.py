@@ -128,5 +128,6 @@ class EvolutionModel:
 
 
 def squared_norms(trajectories: Array, weights: Array) -> Array:
-    """Squared time-weighted norms (q,) of trajectories (q, T, n)."""
-    return np.asarray((trajectories**2).sum(axis=2) @ weights)
+    """Squared time-weighted norms (q,) of trajectories (q, T, n); infinite where equations part."""
+    with np.errstate(over="ignore"):
+        return np.asarray((trajectories**2).sum(axis=2) @ weights)

@@ -222,6 +222,7 @@ class ParameterSpace:
             differ.
         """
         if hasattr(parameters, "data_vars"):
+            self._check_dimensions(parameters)
             parameters = {
                 name: np.atleast_1d(parameters[name].values)
                 for name in (*parameters.data_vars, *parameters.coords)
@@ -234,6 +235,16 @@ class ParameterSpace:
         if isinstance(parameters, Sequence) and parameters and isinstance(parameters[0], Mapping):
             return np.concatenate([self._from_mapping(row) for row in parameters])
         return self._from_array(parameters)
+
+    def _check_dimensions(self, dataset: Any) -> None:
+        given = [name for name in self.names if name in dataset.variables]
+        along = sorted({str(dimension) for name in given for dimension in dataset[name].dims})
+        if len(along) > 1:
+            listed = " and ".join(along)
+            raise ParameterError(
+                f"parameters lie along dimensions {listed}; expected one: broadcast them and stack, as in "
+                f"xr.broadcast(...) and .stack(sample={along!r})"
+            )
 
     def _from_mapping(self, parameters: Mapping[str, Any]) -> Array:
         self.check_names(parameters)

@@ -98,7 +98,7 @@ class CompressedEnsemble:
         if not len(self.norms):
             raise FitError("reduced basis: there are no snapshots; simulate some first")
         if not self.rows.energy:
-            raise FitError("reduced basis: all snapshots are zero, so that there is nothing to reduce")
+            return self._zero()
         return self._steady(max_rank) if self.times is None else self._transient(self.times, max_rank)
 
     def coordinates(self, basis: FieldBasis) -> Array:
@@ -138,8 +138,20 @@ class CompressedEnsemble:
     def _coefficients(self, vectors: Array) -> Array:
         """Return the weighted snapshots' coefficients in X-orthonormal vectors, shape (n, T r)."""
         assert self.rows.coefficients is not None
+        if not len(self.rows.modes):
+            return np.zeros((len(self.norms), self._slices * len(vectors)))
         change = self._product.gram(self.rows.modes, vectors)
         return np.asarray(self.rows.coefficients @ change).reshape(len(self.norms), -1)
+
+    def _zero(self) -> FieldBasis:
+        """Return a basis of a field that is zero in every snapshot: any direction will do."""
+        width = int(np.prod(self.shape)) // self._slices
+        vectors = basis_vectors(np.random.default_rng(0).standard_normal((1, width)), self._product)
+        common = (self.shape, self.inner_product, np.zeros(1), 0.0, 0.0, self.method)
+        if self.times is None:
+            return SteadyBasis(*common, vectors)
+        functions = np.full((1, self._slices, 1), 1.0 / np.sqrt(self._time_weights.sum()))
+        return TransientBasis(*common, self.times, vectors, np.zeros(1), functions)
 
     def _steady(self, max_rank: int | None) -> SteadyBasis:
         rows = self.rows

@@ -55,12 +55,13 @@ def field_basis(
     Returns
     -------
     FieldBasis
-        A :class:`SteadyBasis`, or with ``times`` a :class:`TransientBasis`.
+        A :class:`SteadyBasis`, or with ``times`` a :class:`TransientBasis`; of a field that is zero in all
+        snapshots an arbitrary one of rank one.
 
     Raises
     ------
     FitError
-        No snapshots, only zeros, values that are not finite, or shapes, times or weights that do not fit.
+        No snapshots, values that are not finite, or shapes, times or weights that do not fit.
     """
     ensemble = compressed_ensemble(
         blocks,

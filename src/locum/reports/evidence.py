@@ -23,13 +23,14 @@ from locum.reports.sections import parameter_values
 from locum.reports.summaries import (
     ObservedCoverage,
     coverage_curve,
+    expected_audit,
     expected_coverage,
     influence,
     observed_coverage,
     ratio_to_tolerance,
     silent_misses,
 )
-from locum.reports.wording import count, error_size, percentage, stated_percentage
+from locum.reports.wording import claim_kept, count, error_size, percentage, stated_percentage
 
 _AUDIT_SIZE = 200
 
@@ -177,9 +178,8 @@ def coverage(report: Report) -> Markup:
             "the calibration.", audit_command,
         ))  # fmt: skip
     else:
-        parts.append(
-            _audit_table([observed_coverage(report.audit, output) for output in drawn], report.coverage)
-        )
+        observed = [observed_coverage(report.audit, output) for output in drawn]
+        parts.append(_audit_table(observed, report.coverage, report.calibration.simulations))
         missed, within = silent_misses(report.audit, report.outputs)
         parts.append(paragraph(
             f"Of the {count(within)} answers of the audit that were marked within tolerance, {count(missed)} "
@@ -224,18 +224,22 @@ def _claim(report: Report) -> str:
     )
 
 
-def _audit_table(rows: list[ObservedCoverage], claimed: float) -> Markup:
+def _audit_table(rows: list[ObservedCoverage], claimed: float, calibrated_on: int) -> Markup:
+    expected = expected_audit(claimed, calibrated_on, rows[0].n) if rows else None
     written: list[list[Content]] = []
     for row in rows:
         low, high = percentage(row.lower), percentage(row.upper)
-        kept = "yes" if row.upper >= claimed else "no: below the claim"
+        kept = claim_kept(row.share, row.upper < claimed, expected)
         written.append(
             [row.output, f"{row.covered} of {row.n}", percentage(row.share), f"{low} to {high}", kept]
         )
     return table(
         ["output", "covered", "observed", "95 % binomial interval", "claim kept"], written,
         numbers=(1, 2, 3),
-        caption=f"Audit: claimed {stated_percentage(claimed)}.",
+        caption=f"Audit: claimed {stated_percentage(claimed)}" + (
+            f"; a claim that is right is observed between {percentage(expected[0])} and "
+            f"{percentage(expected[1])} in 95 % of audits." if expected else "."
+        ),
     )  # fmt: skip
 
 

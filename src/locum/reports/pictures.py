@@ -171,8 +171,8 @@ def parity(output: Output, held_out: Sequence[HeldOut]) -> str:
             markeredgewidth=0,
             label=label,
         )
-        bars = entry.figures * (np.abs(entry.predicted) if output.relative else 1.0)
-        bars = np.where(np.isfinite(bars), bars, np.nan)
+        figures = np.where(np.isfinite(entry.figures), entry.figures, np.nan)  # no bar
+        bars = figures * (np.abs(entry.predicted) if output.relative else 1.0)
         below.errorbar(
             entry.simulated,
             entry.predicted - entry.simulated,

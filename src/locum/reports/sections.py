@@ -105,10 +105,12 @@ def _tiles(report: Report) -> list[Markup]:
         *_coverage_tiles(report),
     ]
     if report.cost is not None:
-        done = sum(entry.done for entry in report.cost.simulations)
-        failed = sum(entry.failed for entry in report.cost.simulations)
+        counted = [entry for entry in report.cost.simulations if entry.purpose != "audit"]
+        done, failed = sum(entry.done for entry in counted), sum(entry.failed for entry in counted)
+        audited = sum(entry.done for entry in report.cost.simulations) - done
         allowed = "no limit" if report.budget is None else f"budget {count(report.budget)}"
-        note = f"{count(failed)} failed; {allowed}"
+        besides = f"; besides, {count(audited)} of audits" if audited else ""
+        note = f"{count(failed)} failed; {allowed}{besides}"
         tiles.append(tile("Simulations", count(done), note))
         if report.cost.speed_up is not None and report.cost.query_seconds is not None:
             query, simulation = duration(report.cost.query_seconds), duration(report.cost.simulation_seconds)

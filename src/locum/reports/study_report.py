@@ -97,6 +97,8 @@ def write_study_report(work: Workspace, path: Path | None = None, found: Sweep |
 def study_report(work: Workspace, found: Sweep | None = None) -> content.Report:
     """Everything that the report shows; what does not exist yet is left out."""
     candidate = work.champion if work.registry.champion is not None else None
+    if candidate is not None and candidate.version.model_version != work.model.version:
+        candidate = None  # it answers for another model: of this one there is no evidence yet
     report = known_report(work, candidate)
     if candidate is None:
         return report
@@ -230,12 +232,13 @@ def _held_out(
 
 
 def _cases(work: Workspace, candidate: Candidate, held_out: content.HeldOut) -> tuple[content.Case, ...]:
-    """The worst and the median held-out simulation of the first field."""
+    """The worst and the median held-out simulation of the field that is worst for its tolerance."""
     checked = candidate.checked
     described = checked.description
     if not described.fields:
         return ()
-    name, field = next(iter(described.fields.items()))
+    name = worst_field(checked, held_out)
+    field = described.fields[name]
     errors = held_out.outputs[name].errors
     order = np.argsort(errors)
     records = calibration_samples(work)
@@ -263,6 +266,14 @@ def _cases(work: Workspace, candidate: Candidate, held_out: content.HeldOut) -> 
             )
         )
     return tuple(cases)
+
+
+def worst_field(checked: CheckedSurrogate, held_out: content.HeldOut) -> str:
+    """The field whose largest error is the largest for its tolerance; the first where they are alike."""
+    return max(
+        checked.description.fields,
+        key=lambda name: float(np.max(held_out.outputs[name].errors)) / checked.tolerances[name].value,
+    )
 
 
 def _simulated(work: Workspace, field: str, record: SampleRecord) -> Array:

@@ -11,7 +11,7 @@ from scipy.special import betaln
 
 from locum.adaptivity import relative_to_tolerance
 from locum.arrays import Array
-from locum.errors.conformal import binomial_interval, coverage_distribution, required_scores
+from locum.errors.conformal import binomial_interval, coverage_distribution, expected_share, required_scores
 from locum.reports.content import HeldOut, Output, Report
 
 
@@ -53,6 +53,11 @@ def expected_coverage(level: float, n: int) -> tuple[float, float] | None:
         return None
     law = coverage_distribution(n, level)
     return law.quantile(0.025), law.quantile(0.975)
+
+
+def expected_audit(level: float, n: int, audited: int) -> tuple[float, float] | None:
+    """Where an audit observes the coverage 95 % of the time if the claim is right; None as above."""
+    return None if n < required_scores(level) else expected_share(n, audited, level)
 
 
 def observed_coverage(held_out: HeldOut, output: Output) -> ObservedCoverage:

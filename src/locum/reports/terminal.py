@@ -17,6 +17,7 @@ from rich.text import Text
 
 from locum.reports.wording import (
     THIN_SPACE,
+    claim_kept,
     count,
     data_size,
     date,
@@ -83,10 +84,11 @@ def print_audit(document: Document, file: TextIO | None = None) -> None:
     for name, output in document["outputs"].items():
         observed = output["observed"]
         low, high = observed["interval"]
-        kept = Text("no: below the claim", "red") if output["claim_refuted"] else Text("yes", "green")
+        kept = claim_kept(observed["share"], output["claim_refuted"], output["expected"])
+        colour = {"yes": "green", "no": "red"}.get(kept.partition(":")[0], "yellow")
         rows.append([
             name, stated_percentage(output["claimed"]), f"{observed['count']} of {observed['n']}",
-            _share(observed["share"]), f"{percentage(low)} to {percentage(high)}", kept,
+            _share(observed["share"]), f"{percentage(low)} to {percentage(high)}", Text(kept, colour),
         ])  # fmt: skip
     expected = next(iter(document["outputs"].values()))["expected"]
     headers = ["output", "claimed", "covered", "observed", f"{confidence} interval", "claim kept"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import datetime
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -104,3 +105,20 @@ def date(iso: str) -> str:
     except ValueError:
         return iso
     return f"{moment.day} {moment:%B %Y, %H:%M}"
+
+
+def claim_kept(share: float, refuted: bool, expected: Sequence[float] | None) -> str:
+    """Whether an audit speaks against a claimed coverage.
+
+    Parameters
+    ----------
+    share
+        Observed coverage.
+    refuted
+        Whether it is significantly below the claim.
+    expected
+        Where it lies 95 % of the time if the claim is right, which rests on finitely many simulations.
+    """
+    if not refuted:
+        return "yes"
+    return "below it, within chance" if expected and share >= expected[0] else "no: below the claim"

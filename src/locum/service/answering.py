@@ -177,9 +177,8 @@ def answer(loaded: Loaded, values: Array, trusted: bool = True) -> Answers:
 def _answer(loaded: Loaded, values: Array, trusted: bool) -> Answers:
     prediction = loaded.checked.predict(values)
     outputs = loaded.checked.description.outputs
-    figures = np.stack([prediction.error_figures[name].value for name in outputs], axis=1)
+    figures = np.stack([prediction.claimed(name) for name in outputs], axis=1)
     in_domain = prediction.in_domain
-    figures[~in_domain] = np.inf  # outside the domain nothing is claimed
     columns = [outputs.index(name) for name in loaded.checked.decisive]
     tolerances = np.array(list(loaded.checked.decisive.values()))
     within = (figures[:, columns] <= tolerances).all(axis=1) & trusted

@@ -237,7 +237,7 @@ def _train_field(
 def _steady(
     data: TrainingData, name: str, ensemble: CompressedEnsemble, options: InferredOptions, to_beat: float
 ) -> _Equations:
-    wide = ensemble.basis()
+    wide = _basis(ensemble, name)
     assert isinstance(wide, SteadyBasis)
     coordinates = ensemble.coordinates(wide)
     structure, goal = options.structure, _GOAL_SHARE * data.fields[name].tolerance
@@ -284,7 +284,7 @@ def _steady(
 def _transient(
     data: TrainingData, name: str, ensemble: CompressedEnsemble, options: InferredOptions, to_beat: float
 ) -> _Equations:
-    wide = ensemble.basis()
+    wide = _basis(ensemble, name)
     assert isinstance(wide, TransientBasis)
     whole = ensemble.coordinates(wide)
     trajectories = np.tensordot(whole, wide.time_functions, axes=1)
@@ -317,6 +317,12 @@ def _transient(
     )
     predicted = found.model.projected(choice.predicted @ found.basis.T)
     return _Equations(found.model, basis, coordinates, predicted, choice.errors, left, norms, statistics)
+
+
+def _basis(ensemble: CompressedEnsemble, name: str) -> FieldBasis:
+    if not ensemble.rows.energy:
+        raise FitError(f"operator inference: field {name!r} is zero in every simulation")
+    return ensemble.basis()
 
 
 def wide_ensemble(data: TrainingData, name: str) -> CompressedEnsemble:

@@ -135,7 +135,8 @@ class InterpolatedSurrogate:
                 mean, deviation = regression.mean_and_deviation(warped)
                 energy = np.einsum("qm,qm->q", mean, mean)
                 variance = np.einsum("qm,qm->q", deviation, deviation)
-                result[rows] = np.sqrt(variance / energy + basis.truncation_error**2)
+                relative = np.where(variance > 0, variance / energy, 0.0)  # also of a field that is zero
+                result[rows] = np.sqrt(relative + basis.truncation_error**2)
                 if scale is not None:
                     result[rows] *= scale(warped)
         return result
