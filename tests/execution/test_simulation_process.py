@@ -31,8 +31,10 @@ def started(wave_study: Callable[..., Path], tmp_path: Path) -> Iterator[Callabl
     """Start a process for a study whose model does this; gives it and the first planned samples."""
     processes = []
 
-    def start(timeout: float | None = None, **options: Any) -> tuple[SimulationProcess, list[dict[str, Any]]]:
-        study = wave_study(model={"options": options})
+    def start(
+        timeout: float | None = None, path: str = "wave.py:simulate", **options: Any
+    ) -> tuple[SimulationProcess, list[dict[str, Any]]]:
+        study = wave_study(model={"path": path, "options": options})
         with open_workspace(study, quiet=True) as work:
             samples = work.plan(work.space.sample(3, work.generator("test")), "design")
         process = SimulationProcess(load_study(study).to_json(), tmp_path / "said.log", timeout)
@@ -95,6 +97,24 @@ def test_however_a_model_ends_it_is_said_at_once(started, wave_study, does, fail
     with open_workspace(wave_study(model={"options": {"does": does}}), quiet=True) as work:
         known = simulate_in(process, work, SampleRecord.from_dict(samples[0]))
     assert known is not None and known.failure == failure and reason in known.reason, known
+
+
+def test_files_where_it_is_started_are_not_taken_for_libraries(started, monkeypatch, tmp_path: Path) -> None:
+    (tmp_path / "random.py").write_text("raise RuntimeError('not the library')\n")
+    monkeypatch.chdir(tmp_path)
+    process, samples = started()
+    assert process.run(samples[0])["outcome"] == "done"
+
+
+def test_a_model_that_is_a_module_is_found_where_this_process_finds_it(
+    started, wave_study, monkeypatch, tmp_path: Path
+) -> None:
+    wave_study()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "wave.py").rename(tmp_path / "elsewhere" / "waves.py")
+    monkeypatch.syspath_prepend(tmp_path / "elsewhere")
+    process, samples = started(path="waves:simulate")
+    assert process.run(samples[0])["outcome"] == "done"
 
 
 def test_a_copy_of_the_process_that_the_model_forgot_answers_nothing(started, wave_study) -> None:

@@ -13,6 +13,7 @@ import json
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -60,7 +61,8 @@ class SimulationProcess:
         self.log.touch()
         self._process = _WARM.pop() if _WARM else spawned(__name__)
         self._begun, self._buffer, self._ready = None, b"", False
-        self._send({"study": self.study, "log": str(self.log)})
+        path = [os.path.abspath(folder) for folder in sys.path]  # the model may be a module
+        self._send({"study": self.study, "log": str(self.log), "path": path})
 
     def begin(self, sample: dict[str, Any]) -> None:
         """Begin to run one planned sample, and return at once; :meth:`run` of it waits for the outcome."""
@@ -219,6 +221,7 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     import_for_simulations()
     import_in_background("dask.array")  # by xarray, for its first variable
     given = json.loads(lines.get())
+    sys.path += [folder for folder in given["path"] if folder not in sys.path]
     log = os.open(given["log"], os.O_WRONLY | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(log, stream)
