@@ -124,6 +124,7 @@ def test_an_edited_file_is_read_again(tmp_path: Path) -> None:
         ("def beam(speed, lod): pass", "beam", {}, "parameter 'load' is unknown; did you mean 'lod'"),
         ("def beam(speed, load, mass): pass", "beam", {}, "needs 'mass', which is neither a parameter"),
         (BY_NAME, "beam", {"options": {"node": 3}}, "option 'node' is unknown; did you mean 'nodes'"),
+        (BY_NAME, "beam", {"options": {"load": 3}}, "'load' is both a parameter and an option"),
         ("class beam: pass", "beam", {}, "lacks name, version, parameters, simulate"),
         ("class beam:\n    def __init__(self, n): pass", "beam", {}, "refuses its options: TypeError"),
         (
