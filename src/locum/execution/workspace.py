@@ -160,10 +160,12 @@ class Workspace:
         return np.random.default_rng([self.study.seed, zlib.crc32(purpose.encode())])
 
     def samples(self, purpose: Purpose | None = None, outcome: Outcome | None = None) -> list[SampleRecord]:
-        """Samples of the model as it is now, in the order in which they were planned."""
-        return self.store.records(
+        """Samples of model and parameters as they are now, in the order in which they were planned."""
+        known = self.store.records(
             model=self.model.name, version=self.model.version, purpose=purpose, outcome=outcome
         )
+        names = set(self.space.names)
+        return [record for record in known if names == record.parameters.keys()]
 
     @property
     def attempts(self) -> dict[str, tuple[Attempt, ...]]:
