@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 
@@ -36,6 +37,20 @@ def simulate(x, y, does="answer", above=0.0):
         os.kill(os.getpid(), signal.SIGKILL)
     if does == "exit":
         sys.exit(3)
+    if does == "ask":
+        input("go on? ")
+    if does == "quit":
+        exit("enough")
+    if does == "signal":
+        os.kill(os.getpid(), signal.SIGRTMIN + 6)
+    if does == "interrupt":
+        raise KeyboardInterrupt
+    if does == "leave a child":  # which holds whatever was open
+        if os.fork():
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(600)
+    if does == "split":  # two come back
+        os.fork()
     if does == "print":
         print("said by the model")
         os.write(1, b"said below Python\n")

@@ -41,6 +41,18 @@ def test_the_status_has_the_keys_that_programs_rely_on(locum, finished_study) ->
     assert document["champion"] >= 1 and document["rounds"] >= 1
 
 
+def test_a_model_file_that_prints_and_goes_elsewhere_disturbs_nobody(
+    locum_flow, wave_study, tmp_path
+) -> None:
+    path = wave_study()
+    source = (tmp_path / "wave.py").read_text()
+    (tmp_path / "wave.py").write_text(source + "\nprint('a word from the model')\nos.chdir('/')\n")
+    answer = locum_flow("run", path.name, "--json", "-q")
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout)["status"]["simulations"]["done"] >= 14
+    assert "a word from the model" in answer.stderr
+
+
 def test_people_read_the_same_in_words(locum, finished_study) -> None:
     answer = locum("status", finished_study)
     assert "within tolerance" in answer.stdout and "80 % claimed, no audit yet" in answer.stdout

@@ -16,6 +16,7 @@ import pytest
 from locum.exceptions import ModelError, SimulationError
 from locum.execution import simulation_process
 from locum.execution.head_start import head_start
+from locum.execution.one_simulation import simulate_in
 from locum.execution.sampling import calibration_to_run, simulate
 from locum.execution.simulation_process import SimulationProcess, warm_processes
 from locum.execution.workspace import open_workspace, processes_of, validated
@@ -30,8 +31,10 @@ def started(wave_study: Callable[..., Path], tmp_path: Path) -> Iterator[Callabl
     """Start a process for a study whose model does this; gives it and the first planned samples."""
     processes = []
 
-    def start(timeout: float | None = None, **options: Any) -> tuple[SimulationProcess, list[dict[str, Any]]]:
-        study = wave_study(model={"options": options})
+    def start(
+        timeout: float | None = None, path: str = "wave.py:simulate", **options: Any
+    ) -> tuple[SimulationProcess, list[dict[str, Any]]]:
+        study = wave_study(model={"path": path, "options": options})
         with open_workspace(study, quiet=True) as work:
             samples = work.plan(work.space.sample(3, work.generator("test")), "design")
         process = SimulationProcess(load_study(study).to_json(), tmp_path / "said.log", timeout)
@@ -77,6 +80,49 @@ def test_after_a_crash_the_next_sample_runs(started, tmp_path: Path) -> None:
     assert process.run(samples[1])["outcome"] == "done"
     assert process.run(samples[1])["seconds"] == 0.0  # committed: not run again
     assert "said by the model" in (tmp_path / "said.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("does", "failure", "reason"),
+    [
+        ("ask", "raised", "EOFError"),
+        ("quit", "raised", "SystemExit: enough"),
+        ("interrupt", "raised", "KeyboardInterrupt"),
+        ("signal", "killed", "ended by signal 40; "),
+        ("leave a child", "killed", r"SIGKILL"),
+    ],
+)
+def test_however_a_model_ends_it_is_said_at_once(started, wave_study, does, failure, reason) -> None:
+    process, samples = started(timeout=30, does=does)
+    with open_workspace(wave_study(model={"options": {"does": does}}), quiet=True) as work:
+        known = simulate_in(process, work, SampleRecord.from_dict(samples[0]))
+    assert known is not None and known.failure == failure and reason in known.reason, known
+
+
+def test_files_where_it_is_started_are_not_taken_for_libraries(started, monkeypatch, tmp_path: Path) -> None:
+    (tmp_path / "random.py").write_text("raise RuntimeError('not the library')\n")
+    monkeypatch.chdir(tmp_path)
+    process, samples = started()
+    assert process.run(samples[0])["outcome"] == "done"
+
+
+def test_a_model_that_is_a_module_is_found_where_this_process_finds_it(
+    started, wave_study, monkeypatch, tmp_path: Path
+) -> None:
+    wave_study()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "wave.py").rename(tmp_path / "elsewhere" / "waves.py")
+    monkeypatch.syspath_prepend(tmp_path / "elsewhere")
+    process, samples = started(path="waves:simulate")
+    assert process.run(samples[0])["outcome"] == "done"
+
+
+def test_a_copy_of_the_process_that_the_model_forgot_answers_nothing(started, wave_study) -> None:
+    process, samples = started(timeout=30, does="split")
+    with open_workspace(wave_study(model={"options": {"does": "split"}}), quiet=True) as work:
+        for sample in samples:
+            assert process.run(sample)["outcome"] == "done"
+            assert work.store.outcome(sample["identity"]) is not None
 
 
 def test_a_model_that_cannot_be_built_there_is_one_sentence(started, tmp_path: Path) -> None:

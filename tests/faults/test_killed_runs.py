@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from locum.registry import Registry
 from locum.snapshots import SnapshotStore
@@ -165,3 +166,28 @@ def test_another_version_of_the_model_runs_anew_and_the_run_says_why(
     # back at the first version, nothing has been lost
     assert "no simulation was needed" in locum_flow("run", finished_study, "-q", WAVE_LOG=str(log)).stdout
     assert len(simulated(log)) == 14
+
+
+def test_other_parameters_run_anew_and_the_run_says_why(
+    locum_flow, finished_study, log: Path, tmp_path: Path
+) -> None:
+    """The version is named in the study, so that the model is still the same one."""
+    source = (tmp_path / "wave.py").read_text()
+    (tmp_path / "wave.py").write_text(source.replace("(x, y, does=", "(x, y=0.5, lift=0.0, does="))
+    for change in ("+ lift", "- y"):
+        study = yaml.safe_load(finished_study.read_text())
+        study["budget"] = {"simulations": 40}
+        if change == "- y":
+            del study["parameters"]["y"]
+        else:
+            study["parameters"]["lift"] = {"range": [0, 1]}
+        (other := tmp_path / "other.yaml").write_text(yaml.safe_dump(study))
+        answer = locum_flow("run", other, "--json", "--set", "accuracy.tolerance=0.1", WAVE_LOG=str(log))
+        assert answer.returncode == 0, answer.stderr
+        assert "simulations of other parameters are kept, and are not reused" in answer.stderr
+        status = json.loads(answer.stdout)["status"]
+        assert status["verdict"] == "within tolerance" and status["simulations"]["done"] <= 40
+    # back at the first parameters, nothing has been lost
+    before = len(simulated(log))
+    assert "no simulation was needed" in locum_flow("run", finished_study, "-q", WAVE_LOG=str(log)).stdout
+    assert len(simulated(log)) == before

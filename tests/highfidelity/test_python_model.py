@@ -124,6 +124,7 @@ def test_an_edited_file_is_read_again(tmp_path: Path) -> None:
         ("def beam(speed, lod): pass", "beam", {}, "parameter 'load' is unknown; did you mean 'lod'"),
         ("def beam(speed, load, mass): pass", "beam", {}, "needs 'mass', which is neither a parameter"),
         (BY_NAME, "beam", {"options": {"node": 3}}, "option 'node' is unknown; did you mean 'nodes'"),
+        (BY_NAME, "beam", {"options": {"load": 3}}, "'load' is both a parameter and an option"),
         ("class beam: pass", "beam", {}, "lacks name, version, parameters, simulate"),
         ("class beam:\n    def __init__(self, n): pass", "beam", {}, "refuses its options: TypeError"),
         (
@@ -170,7 +171,10 @@ def test_a_function_without_a_space_says_so(tmp_path: Path) -> None:
         ("{'coordinates': x, 'sag': 1.0}", "returned no field; expected an array"),
         ("{'coordinates': x, 'sag': x[:-1]}", "field 'sag' has shape"),
         ("{'coordinates': x, 'sag': 'high'}", "'sag' is str"),
-        ("{'coordinates': x, 'sag': 1j * x}", "'sag' is ndarray; expected a real number"),
+        ("{'coordinates': x, 'sag': 1j * x}", "'sag' is ndarray of complex128; expected a real number"),
+        ("{'coordinates': x, 'sag': x, 'time': 0.3}", r"'time'\) has shape \(\); expected the saved times"),
+        ("{'coordinates': x, 'sag': x, 'mesh': 0.3}", "'mesh' cannot name a field or quantity"),
+        ("{'coordinates': x, 'sag': x, 'edge': 0.3}", "'edge' cannot name a field or quantity"),
         ("{'coordinates': x, 'sag': [[1], [2, 3]]}", "'sag' is list"),
         ("{'coordinates': x * np.nan, 'sag': x}", "node 0 has a coordinate that is not finite"),
         ("{'coordinates': x, 'cells': [[0, 9]], 'sag': x}", "node numbers 0 to 4"),
@@ -184,6 +188,14 @@ def test_a_result_that_is_no_snapshot_is_a_failed_simulation(
     with pytest.raises(SimulationError, match=message) as caught:
         model.simulate(POINT)
     assert caught.value.failure == "shape"
+
+
+def test_what_lies_below_a_mask_is_not_a_number(tmp_path: Path) -> None:
+    masked = "{'coordinates': x, 'sag': np.ma.masked_where(x > 0.5, 0 * x), 'most': np.ma.masked}"
+    model = load(tmp_path, HEAD + f"def beam(speed, load):\n    return {masked}")
+    snapshot = model.simulate(POINT)
+    assert np.array_equal(np.isnan(snapshot["sag"]), snapshot["node_x"] > 0.5)
+    assert np.isnan(snapshot["most"])
 
 
 def test_what_the_function_raises_passes_through(tmp_path: Path) -> None:

@@ -44,6 +44,12 @@ def test_what_is_not_finite_is_named_with_its_place(bad: float) -> None:
     assert caught.value.failure == "not finite"
 
 
+def test_a_saved_time_that_is_not_finite_is_refused() -> None:
+    for times in ([0.0, 1.0, np.inf], [0.0, np.nan, 1.0]):
+        with pytest.raises(SimulationError, match="a saved time is not finite"):
+            check_snapshot(made(times=np.array(times)))
+
+
 @pytest.mark.parametrize(
     ("dataset", "message"),
     [
@@ -54,6 +60,9 @@ def test_what_is_not_finite_is_named_with_its_place(bad: float) -> None:
         (made().transpose("node", ...), "has dimensions"),
         (made(times=np.array([0.0, 1.0, 1.0])), "times do not increase"),
         (made().assign(peak=1j), "real numbers"),
+        (made(name="heat/flux"), "'heat/flux' cannot name a field"),
+        (made(name=".."), "'..' cannot name a field"),
+        (made(name="heat" * 60), "cannot name a field .*200 bytes"),
     ],
 )
 def test_what_is_no_snapshot_is_refused(dataset: Any, message: str) -> None:

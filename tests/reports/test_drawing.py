@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import matplotlib
 import pytest
 
 from locum.reports import drawing, evidence
@@ -31,6 +32,11 @@ def test_a_helper_draws_its_share_and_the_report_is_the_same(report: Report, alo
         assert drawing.drawn(report) == alone
         assert not drawing.has_helper()
     assert 0 < len(here) < len(drawing.SECTIONS)
+
+
+def test_settings_that_a_model_made_for_its_own_pictures_are_not_ours(report: Report, alone) -> None:
+    with matplotlib.rc_context({"text.usetex": True, "axes.facecolor": "black", "axes.titlesize": 30}):
+        assert drawing.drawn(report) == alone
 
 
 def test_without_its_helper_everything_is_drawn_here(report: Report, alone) -> None:

@@ -92,7 +92,7 @@ def test_a_large_snapshot_is_cut_along_time(store, plan, monkeypatch, simulate):
 
 
 def test_a_parameter_with_the_name_of_a_field_or_quantity_gets_a_prefix(store, simulate):
-    named = [{"temperature": 300.0, "peak": 1.0, "round": 2.0}]
+    named = [{"temperature": 300.0, "peak": 1.0, "round": 2.0, "face": 3.0}]
     (record,) = store.plan(named, model="toy", version="1", purpose="design")
     store.save(record, simulate(1.0), Cost())
     store.publish()
@@ -101,6 +101,7 @@ def test_a_parameter_with_the_name_of_a_field_or_quantity_gets_a_prefix(store, s
         assert float(opened["parameter_temperature"][0]) == 300.0
         assert float(opened["parameter_peak"][0]) == 1.0
         assert float(opened["parameter_round"][0]) == 2.0
+        assert float(opened["parameter_face"][0]) == 3.0  # a dimension of the mesh
         assert opened["temperature"].dims == ("sample", "time", "node")
 
 

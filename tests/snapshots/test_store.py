@@ -58,6 +58,13 @@ def test_a_failed_sample_keeps_its_reason_until_it_is_tried_again(store, plan, s
     assert [r.outcome for r in store.records()] == ["planned"]
 
 
+def test_a_reason_is_kept_whatever_foreign_code_put_into_it(store, plan, simulate):
+    (record,) = plan(1.0)
+    assert store.fail(record, "raised", "no file \udcff\0 " + 5000 * "x", Cost())
+    reason = store.outcome(record.identity).reason
+    assert reason.startswith(r"no file \udcff\0 xxx") and reason.endswith("xxx ...") and len(reason) < 2100
+
+
 def test_a_finished_simulation_supersedes_its_timeout_but_never_the_reverse(store, plan, simulate):
     (record,) = plan(1.0)
     store.fail(record, "timed out", "took 10 s", Cost(10.0))

@@ -159,6 +159,8 @@ def test_several_mistakes_are_a_line_each(write):
         ("? [1, 2]\n: 3", ", line 1: found unhashable key"),
         ("a: !!python/object/apply:os.system [ls]", ", line 1: could not determine a constructor"),
         ("a: \x01", ": not a YAML file"),
+        ("a: &a [*a]", ": a section contains itself"),
+        ("[" * 3000, ": not a study: it is nested too deeply"),
     ],
 )
 def test_files_that_are_no_study_name_the_line(write, text, sentence):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -5,6 +7,7 @@ import xarray as xr
 
 from locum.exceptions import ParameterError
 from locum.highfidelity import Mesh
+from locum.parameters import ParameterSpace
 from locum.surrogates import prediction as module
 
 
@@ -67,6 +70,17 @@ def test_the_dataset_survives_a_round_trip_to_zarr(bump, tmp_path):
     dataset.to_zarr(tmp_path / "answers.zarr", consolidated=False)
     with xr.open_zarr(tmp_path / "answers.zarr", consolidated=False) as again:
         xr.testing.assert_allclose(dataset.compute(), again.compute())
+
+
+def test_a_parameter_whose_name_is_taken_gets_a_prefix(bump):
+    names = dict(zip(bump.space.names, ("time", "temperature", "edge"), strict=True))
+    space = ParameterSpace(tuple(replace(p, name=names[p.name]) for p in bump.space.parameters))
+    surrogate = replace(bump.surrogate, description=replace(bump.description, space=space))
+    query = {names[name]: value for name, value in bump.query.items()}
+    dataset = surrogate.predict(query).to_xarray()
+    assert {name: float(dataset[f"parameter_{name}"][0]) for name in query} == pytest.approx(query)
+    assert np.array_equal(dataset["time"], bump.description.times)
+    assert dataset["temperature"].dims == ("sample", "time", "node")
 
 
 def test_parameters_may_come_as_a_dataset(bump):

@@ -99,10 +99,7 @@ def _simulated(trial: Trial, record: SampleRecord) -> xr.Dataset:
         dataset = trial.simulate(record.parameters)
     except SimulationError:
         raise
-    except (
-        Exception,
-        SystemExit,
-    ) as error:  # the model is foreign code: whatever it raises is one failed sample
+    except BaseException as error:  # the model is foreign code: whatever it raises is one failed sample
         raise SimulationError(_describe(error), "raised") from error
     check_snapshot(dataset)
     return dataset
@@ -118,5 +115,8 @@ def _describe(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith(os.path.dirname(__file__))]
     where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
-    text = " ".join(str(error).split())
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # foreign code, too
+        text = ""
     return f"the model raised {type(error).__name__}{': ' + text if text else ''}{where}"

@@ -30,6 +30,7 @@ from locum.execution.child_process import Child, Forked, can_fork, end, kill, sp
 from locum.execution.environment import import_in_background, importing
 
 STARTUP_LIMIT = 300.0
+_GLANCE = 1.0  # seconds; a process that died leaves its pipe open where it had forked
 
 
 @dataclass
@@ -60,7 +61,8 @@ class SimulationProcess:
         self.log.touch()
         self._process = _WARM.pop() if _WARM else spawned(__name__)
         self._begun, self._buffer, self._ready = None, b"", False
-        self._send({"study": self.study, "log": str(self.log)})
+        path = [os.path.abspath(folder) for folder in sys.path]  # the model may be a module
+        self._send({"study": self.study, "log": str(self.log), "path": path})
 
     def begin(self, sample: dict[str, Any]) -> None:
         """Begin to run one planned sample, and return at once; :meth:`run` of it waits for the outcome."""
@@ -132,14 +134,15 @@ class SimulationProcess:
         descriptor = self._process.stdout.fileno()
         deadline = None if limit is None else time.monotonic() + limit
         while b"\n" not in self._buffer:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if not select.select([descriptor], [], [], left)[0]:
+            left = _GLANCE if deadline is None else max(0.0, min(_GLANCE, deadline - time.monotonic()))
+            readable = bool(select.select([descriptor], [], [], left)[0])
+            chunk = os.read(descriptor, 1 << 16) if readable else b""
+            self._buffer += chunk
+            if not chunk and (readable or self._process.poll() is not None):
+                raise self._died()
+            if not chunk and deadline is not None and time.monotonic() >= deadline:
                 self.stop()
                 raise SimulationError(late.format(limit), "timed out")
-            chunk = os.read(descriptor, 1 << 16)
-            if not chunk:
-                raise self._died()
-            self._buffer += chunk
         line, _, self._buffer = self._buffer.partition(b"\n")
         answer: dict[str, Any] = json.loads(line)
         return answer
@@ -148,7 +151,10 @@ class SimulationProcess:
         assert self._process is not None
         status = self._process.wait()
         self.stop()
-        how = f"signal {-status} ({signal.Signals(-status).name})" if status < 0 else f"exit status {status}"
+        how = f"exit status {status}"
+        if status < 0:
+            names = [each.name for each in signal.Signals if each == -status]  # not all have one
+            how = f"signal {-status}" + (f" ({names[0]})" if names else "")
         return SimulationError(
             f"the simulation's process ended by {how}; what it printed is in {self.log}", "killed"
         )
@@ -215,6 +221,7 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     import_for_simulations()
     import_in_background("dask.array")  # by xarray, for its first variable
     given = json.loads(lines.get())
+    sys.path += [folder for folder in given["path"] if folder not in sys.path]
     log = os.open(given["log"], os.O_WRONLY | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(log, stream)
@@ -224,8 +231,12 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
         _answer(answers, {"error": str(error)})
         return
     _answer(answers, {"ready": True})
+    process = os.getpid()
     while line := lines.get():
-        _answer(answers, run(json.loads(line)))
+        answer = run(json.loads(line))
+        if os.getpid() != process:  # the model has forked, and this is the copy that it forgot to end
+            os._exit(0)
+        _answer(answers, answer)
 
 
 def _listen(requests: IO[bytes], lines: SimpleQueue[bytes]) -> None:
@@ -263,10 +274,12 @@ def _runner(document: str) -> Any:
 
 
 def main() -> None:
-    """Answer on the standard streams; nothing else is printed there."""
-    answers = os.fdopen(os.dup(1), "wb")
+    """Answer on the standard streams; nothing else is printed there, and the model reads nothing there."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
-    serve(sys.stdin.buffer, answers)
+    serve(requests, answers)
 
 
 if __name__ == "__main__":

@@ -176,14 +176,16 @@ def opening_remark(work: Workspace) -> str:
 
 
 def nothing_reused(work: Workspace) -> str:
-    """Say why simulations of another version of the model do not count; empty where there are none."""
+    """Say why simulations of another model or of other parameters do not count; empty where none are."""
     others = [
         f"{counts['done']} of version {version}"
         for (model, version), counts in work.store.versions().items()
         if (model, version) != (work.model.name, work.model.version) and counts["done"]
     ]
     if not others:
-        return ""
+        of_model = work.store.records(model=work.model.name, version=work.model.version, outcome="done")
+        strange = len(of_model) - len(work.samples(outcome="done"))
+        return f"{strange} simulations of other parameters are kept, and are not reused" if strange else ""
     return (
         f"the model is now version {work.model.version}; the simulations of another model "
         f"({', '.join(others)}) are kept, and are not reused"

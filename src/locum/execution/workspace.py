@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -158,10 +160,12 @@ class Workspace:
         return np.random.default_rng([self.study.seed, zlib.crc32(purpose.encode())])
 
     def samples(self, purpose: Purpose | None = None, outcome: Outcome | None = None) -> list[SampleRecord]:
-        """Samples of the model as it is now, in the order in which they were planned."""
-        return self.store.records(
+        """Samples of model and parameters as they are now, in the order in which they were planned."""
+        known = self.store.records(
             model=self.model.name, version=self.model.version, purpose=purpose, outcome=outcome
         )
+        names = set(self.space.names)
+        return [record for record in known if names == record.parameters.keys()]
 
     @property
     def attempts(self) -> dict[str, tuple[Attempt, ...]]:
@@ -342,6 +346,17 @@ def _workers(study: Study) -> int:
     return study.workers(available_cores(), available_memory())
 
 
+@contextmanager
+def _foreign_code() -> Iterator[None]:
+    """What a user's file does while it is imported: it prints into no answer, and we stay where we are."""
+    here = os.getcwd()
+    with redirect_stdout(sys.stderr):
+        try:
+            yield
+        finally:
+            os.chdir(here)
+
+
 def validated(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Study, HighFidelityModel]:
     """Read a study and build its model: all that can be wrong before anything is touched.
 
@@ -351,7 +366,8 @@ def validated(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Study, H
         What is wrong, in one sentence.
     """
     study = load_study(path, overrides)
-    model = build_model(study)
+    with _foreign_code():
+        model = build_model(study)
     kind = foreseen(study, model).kind
     study.resolved(study.space(model).dimension, available_cores(), kind)
     return study, model

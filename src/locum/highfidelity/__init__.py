@@ -6,6 +6,7 @@ The models are imported when they are first asked for: the contract alone needs 
 from typing import TYPE_CHECKING
 
 from locum.highfidelity.contract import (
+    FIELD_DIMENSIONS,
     HasAffineOperators,
     HasCoefficientExpressions,
     HasCoercivityBound,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from locum.highfidelity.thermal_block import ThermalBlock
 
 __all__ = [
+    "FIELD_DIMENSIONS",
     "MESH_VARIABLES",
     "AdvectionDiffusion",
     "CooledBlade",

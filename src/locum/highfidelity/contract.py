@@ -212,8 +212,16 @@ def snapshot(
     Raises
     ------
     SimulationError
-        A field whose shape does not fit mesh and times.
+        A field whose shape does not fit mesh and times, or a name that the mesh or the ensemble has taken.
     """
+    ugrid = mesh.to_ugrid()
+    for name in (*fields, *(quantities or {})):
+        if name in {*ugrid.variables, *ugrid.sizes, "sample", *FIELD_DIMENSIONS}:
+            raise SimulationError(
+                f"{name!r} cannot name a field or quantity: the ensemble calls so what describes its mesh, "
+                "times or samples; choose another name",
+                "shape",
+            )
     variables: dict[str, Any] = {}
     if times is not None:
         described = {"units": time_unit, "long_name": "time"}
@@ -230,7 +238,7 @@ def snapshot(
         variables[name] = (dimensions, array, {"units": unit, "location": "node", "mesh": "mesh"})
     for name, (value, unit) in (quantities or {}).items():
         variables[name] = ((), np.float64(value), {"units": unit})
-    return mesh.to_ugrid().assign(variables)
+    return ugrid.assign(variables)
 
 
 def field_names(dataset: xr.Dataset) -> tuple[str, ...]:

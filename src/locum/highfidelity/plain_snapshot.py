@@ -52,6 +52,10 @@ def plain_snapshot(result: Any, units: Mapping[str, str] | None = None) -> xr.Da
     coordinates = values.pop(COORDINATES)
     cells = _taken(values, CELLS)
     times = _taken(values, TIMES)
+    if times is not None and times.ndim != 1:
+        raise SimulationError(
+            f"'times' (or 'time') has shape {times.shape}; expected the saved times, shape (times,)", "shape"
+        )
     try:
         mesh = Mesh(coordinates, _line(coordinates) if cells is None else cells, units.get(COORDINATES, ""))
     except ModelError as error:
@@ -72,14 +76,19 @@ def plain_snapshot(result: Any, units: Mapping[str, str] | None = None) -> xr.Da
 
 
 def _numbers(name: str, value: Any) -> AnyArray:
+    if isinstance(value, np.ma.MaskedArray):  # what lies below a mask is no result
+        value = np.where(np.ma.getmaskarray(value), np.nan, value.data)
     try:
         array = np.asarray(value)
     except ValueError:  # rows of different lengths
         array = np.empty(0, dtype=object)
     if array.dtype.kind not in "biuf":
-        raise SimulationError(
-            f"{name!r} is {type(value).__name__}; expected a real number or an array of them", "shape"
+        kind = (
+            f"{type(value).__name__} of {array.dtype}"
+            if isinstance(value, np.ndarray)
+            else type(value).__name__
         )
+        raise SimulationError(f"{name!r} is {kind}; expected a real number or an array of them", "shape")
     return array
 
 

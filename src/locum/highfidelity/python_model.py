@@ -226,6 +226,8 @@ def _takes_names(model: FunctionModel) -> bool:
     for option in model.options:
         if option not in names and not catches_all:
             raise ModelError(f"{where}: " + unknown_name("option", option, names))
+        if option in model.parameters.names:
+            raise ModelError(f"{where}: {option!r} is both a parameter and an option; keep one")
     space = model.parameters.names
     free = [a.name for a in named if a.name not in model.options and a.default is inspect.Parameter.empty]
     if not set(space) & set(names) and len(free) == 1:

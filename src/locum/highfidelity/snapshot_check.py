@@ -10,6 +10,8 @@ import xarray as xr
 from locum.exceptions import SimulationError
 from locum.highfidelity.contract import FIELD_DIMENSIONS, field_names, quantity_names
 
+_LONGEST_NAME = 200  # bytes
+
 
 def check_snapshot(dataset: Any, expected: xr.Dataset | None = None) -> None:
     """Refuse a snapshot that cannot join an ensemble, naming what is wrong.
@@ -38,11 +40,26 @@ def check_snapshot(dataset: Any, expected: xr.Dataset | None = None) -> None:
     if not field_names(dataset) and not quantity_names(dataset):
         raise SimulationError("the snapshot has neither a field nor a quantity of interest", "shape")
     for name in (*field_names(dataset), *quantity_names(dataset)):
+        _check_name(name)
         _check_variable(name, dataset[name])
-    if "time" in dataset.coords and not (np.diff(dataset["time"].values) > 0).all():
-        raise SimulationError("the saved times do not increase", "shape")
+    if "time" in dataset.coords:
+        times = dataset["time"].values
+        if not np.isfinite(times).all():
+            raise SimulationError("a saved time is not finite", "not finite")
+        if not (np.diff(times) > 0).all():
+            raise SimulationError("the saved times do not increase", "shape")
     if expected is not None:
         _check_alike(dataset, expected)
+
+
+def _check_name(name: str) -> None:
+    """Refuse what cannot be the name of a folder, where an ensemble keeps the values."""
+    if name in ("", ".", "..", "zarr.json") or "/" in name or len(name.encode()) > _LONGEST_NAME:
+        raise SimulationError(
+            f"{name[:_LONGEST_NAME]!r} cannot name a field or quantity of interest: expected 1 to "
+            f"{_LONGEST_NAME} bytes without '/' that can name a folder",
+            "shape",
+        )
 
 
 def _check_variable(name: str, variable: xr.DataArray) -> None:

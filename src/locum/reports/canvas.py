@@ -33,7 +33,8 @@ _RASTER_DPI = 200
 _LONG = 6  # characters of a number, such that five of them stand side by side in a narrow figure
 
 styled = matplotlib.rc_context(
-    {
+    {  # not what a model has set for its own pictures
+        **{key: value for key, value in matplotlib.rcParamsDefault.items() if "backend" not in key},
         "svg.fonttype": "none",
         "svg.hashsalt": "locum",
         "font.family": "DejaVu Sans",

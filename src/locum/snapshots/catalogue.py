@@ -24,6 +24,7 @@ from locum.snapshots.record import Cost, Purpose, SampleRecord, Written
 from locum.snapshots.tables import attempts, documents, meta, metadata, outcomes, plan, rounds
 
 FORMAT = 1
+_LONGEST_REASON = 2000  # characters
 _ATTEMPTS = 20  # to plan, against another process that takes the same rows; SQLite never needs a second one
 
 
@@ -174,7 +175,7 @@ class Catalogue:
 
     def fail(self, identity: str, failure: str, reason: str, cost: Cost) -> bool:
         """Insert the outcome ``failed``; see :meth:`SnapshotStore.fail`."""
-        values = {"outcome": "failed", "failure": failure, "reason": reason}
+        values = {"outcome": "failed", "failure": failure, "reason": _storable(reason)}
         return self._insert_outcome(identity, values, cost, supersedes_failure=False)
 
     def _insert_outcome(
@@ -293,6 +294,12 @@ class Catalogue:
         """Read the documents of all rounds, by number."""
         with self.database.reading() as connection:
             return list(connection.scalars(select(rounds.c.document).order_by(rounds.c.number)))
+
+
+def _storable(reason: str) -> str:
+    """A reason that any database takes and a person can read: foreign code may have said anything."""
+    text = reason.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]} ..."
 
 
 def _samples() -> Select[Any]:

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import xarray as xr
 
-from locum.highfidelity import MESH_VARIABLES
+from locum.highfidelity import FIELD_DIMENSIONS, MESH_VARIABLES
 from locum.snapshots.layout import Layout
 from locum.snapshots.record import SampleRecord
 
 OUTCOMES = ("planned", "done", "failed")
-_DIMENSIONS = ("sample", "time", "node", "component")
 
 
 def sample_labels(
@@ -37,7 +36,7 @@ def sample_labels(
     dict
         Name to variable; the attribute ``role`` says ``parameter``, ``quantity`` or ``sample``.
     """
-    taken = {*layout.fields, *MESH_VARIABLES, *_DIMENSIONS}
+    taken = {*layout.fields, *layout.mesh.to_ugrid().sizes, *MESH_VARIABLES, "sample", *FIELD_DIMENSIONS}
     labels: dict[str, xr.Variable] = {}
 
     def add(name: str, role: str, values: object, attributes: Mapping[str, object]) -> None:

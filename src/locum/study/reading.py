@@ -62,6 +62,8 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
         study = Study.model_validate_json(json.dumps(document, default=str))
     except ValidationError as error:
         raise StudyError("\n".join(_sentences(error, document, str(path), overridden))) from None
+    except ValueError:  # of JSON: an alias within what it stands for
+        raise StudyError(f"{path}: a section contains itself; write it out instead of the alias") from None
     study._path = path
     return study
 
@@ -148,6 +150,8 @@ def _parse(text: str, where: str) -> Any:
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}" if mark else ""
         raise StudyError(f"{where}{line}: {error.problem or error.context}") from None
+    except RecursionError:
+        raise StudyError(f"{where}: not a study: it is nested too deeply") from None
     except (yaml.YAMLError, ValueError) as error:
         raise StudyError(f"{where}: not a YAML file: {' '.join(str(error).split())}") from None
 

@@ -14,6 +14,7 @@ import xarray as xr
 
 from locum.arrays import Array
 from locum.exceptions import ParameterError
+from locum.highfidelity import FIELD_DIMENSIONS
 from locum.parameters import unknown_name
 
 if TYPE_CHECKING:
@@ -110,11 +111,19 @@ class Prediction:
             raise ParameterError(unknown_name("field", name, self.description.fields))
 
     def _frame(self) -> xr.Dataset:
-        """Mesh, times and parameters: what every answer lies on."""
+        """Mesh, times and parameters: what every answer lies on.
+
+        A parameter whose name mesh, times or an output has taken gets the prefix ``parameter_``.
+        """
         description = self.description
         dataset = description.mesh.to_ugrid()
+        taken = {*dataset.variables, *dataset.sizes, "sample", *FIELD_DIMENSIONS, *description.outputs}
         coordinates: dict[Hashable, Any] = {
-            parameter.name: ("sample", self.parameters[:, j], {"units": parameter.unit})
+            f"parameter_{parameter.name}" if parameter.name in taken else parameter.name: (
+                "sample",
+                self.parameters[:, j],
+                {"units": parameter.unit},
+            )
             for j, parameter in enumerate(description.space.parameters)
         }
         if description.times is not None:
