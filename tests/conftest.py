@@ -225,7 +225,7 @@ def start_programs(folder: Path) -> int:
         command = [sys.executable, str(HERE / "command_server.py"), str(number), str(folder / "python")]
         subprocess.Popen(command, stdin=end, pass_fds=[number])
     ask = shlex.join([sys.executable, "-IS", str(HERE / "command_client.py"), str(folder / "socket")])
-    fresh = f'[ "$1" = -m ] || exec {shlex.quote(sys.executable)} "$@"\n'
+    fresh = f'[ "$1 $2" = "-P -m" ] && shift\n[ "$1" = -m ] || exec {shlex.quote(sys.executable)} "$@"\n'
     for name, before in (("locum", ""), ("prefect", ""), ("python", fresh)):
         (folder / name).write_text(f'#!/bin/sh\n{before}exec {ask} {name} "$@"\n')
         (folder / name).chmod(0o700)

@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from locum.exceptions import FitError
 from locum.surrogates import InterpolatedOptions, train_interpolated
 
 
@@ -26,13 +25,6 @@ def test_fewer_coordinates_than_the_tolerance_needs_are_owned_up_to(bump):
     _, projection = trained.surrogate.field_errors("temperature", bump.data.values, fields["temperature"])
     assert statistics.rank == 1
     assert statistics.truncation_error >= 0.99 * np.sqrt(np.mean(projection**2)) > 0.01
-
-
-def test_a_field_that_is_zero_everywhere_is_named(bump):
-    nothing = replace(bump.data.fields["flux"], blocks=lambda: iter([np.zeros((30, 41, 2))]))
-    data = replace(bump.data, fields={**bump.data.fields, "flux": nothing})
-    with pytest.raises(FitError, match="field 'flux' is zero in all 30 simulations"):
-        train_interpolated(data, InterpolatedOptions())
 
 
 def test_statistics_hold_one_error_a_sample(bump):

@@ -19,7 +19,7 @@ from typing import IO, NoReturn, Protocol
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from locum.execution.environment import PYTHON, single_threaded
+from locum.execution.environment import python, single_threaded
 
 
 class Child(Protocol):
@@ -41,7 +41,7 @@ class Child(Protocol):
 def spawned(module: str) -> Child:
     """Start an interpreter that runs a module, in a session of its own and with our standard error."""
     return subprocess.Popen(
-        [*PYTHON, "-m", module],
+        python("-m", module),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=single_threaded(),

@@ -11,9 +11,6 @@ from importlib import import_module
 from pathlib import Path
 from threading import Thread
 
-# our own processes import nothing from the folder they start in: a user's random.py there is no library
-PYTHON = (sys.executable, "-P")
-
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 # Prefect without telemetry, with its embedded server given time on a busy machine, and silent on the
@@ -31,6 +28,11 @@ def prepare_environment() -> None:
     """Set Prefect's defaults. Call it before ``prefect`` is imported."""
     for name, value in PREFECT_DEFAULTS.items():
         os.environ.setdefault(name, value)
+
+
+def python(*arguments: str) -> list[str]:
+    """Command of a process of ours: no file of the folder it starts in, random.py say, is a library to it."""
+    return [sys.executable, "-P", *arguments]
 
 
 def single_threaded(environment: dict[str, str] | None = None) -> dict[str, str]:

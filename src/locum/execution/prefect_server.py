@@ -21,7 +21,7 @@ from typing import IO
 from urllib.request import urlopen
 
 from locum.exceptions import LocumError
-from locum.execution.environment import PYTHON
+from locum.execution.environment import python
 
 REPLY_LIMIT, FAREWELL = 30.0, 10.0  # seconds
 _EMBEDDED = {
@@ -92,7 +92,7 @@ def reach_server() -> PrefectServer:
         port = free.getsockname()[1]
     given = settings.to_environment_variables(exclude_unset=True)
     process = subprocess.Popen(
-        [*PYTHON, "-m", "locum.execution.prefect_server", str(port)],
+        python("-m", "locum.execution.prefect_server", str(port)),
         stdin=subprocess.PIPE,
         env={**os.environ, **_EMBEDDED, **given},
         start_new_session=True,

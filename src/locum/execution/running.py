@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from locum.execution.environment import PYTHON
+from locum.execution.environment import python
 from locum.snapshots.durable import told_as_storage_error
 
 Command = Literal["run", "check", "simulate"]
@@ -69,7 +69,7 @@ def start_command(command: Command, study: Path, folder: Path, *arguments: str) 
         said = log.open("wb")
     with said:
         process = subprocess.Popen(
-            [*PYTHON, "-m", "locum.cli", command, str(study), *arguments, "--json"],
+            python("-m", "locum.cli", command, str(study), *arguments, "--json"),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=said,

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, Pipe
 
-from locum.execution.environment import PYTHON, single_threaded
+from locum.execution.environment import python, single_threaded
 from locum.reports import evidence
 from locum.reports.content import Report
 from locum.reports.html import Markup
@@ -36,7 +36,7 @@ def helper_ahead() -> Iterator[None]:
     """Start a second process, which draws its share of the next report within the block."""
     ours, theirs = Pipe()
     process = subprocess.Popen(
-        [*PYTHON, "-m", "locum.reports.drawing", str(theirs.fileno())],
+        python("-m", "locum.reports.drawing", str(theirs.fileno())),
         pass_fds=[theirs.fileno()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from locum.arrays import AnyArray, Array
-from locum.execution.environment import PYTHON
+from locum.execution.environment import python
 
 _PIXELS = 640  # across
 _TILT = (1.0, 0.35, 0.25)  # of the view, along the shortest, the middle and the longest axis of the body
@@ -87,7 +87,7 @@ def can_render() -> bool:
         "import pyvista as p; v = p.Plotter(off_screen=True); v.add_mesh(p.Sphere()); v.screenshot(None)"
     )
     try:
-        tried = subprocess.run([*PYTHON, "-c", attempt], capture_output=True, timeout=300, check=False)
+        tried = subprocess.run(python("-c", attempt), capture_output=True, timeout=300, check=False)
     except subprocess.TimeoutExpired:
         return False
     return tried.returncode == 0

@@ -19,7 +19,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from locum.exceptions import LocumError
 from locum.execution.checking import spent
-from locum.execution.environment import PYTHON
+from locum.execution.environment import python
 from locum.queries import Exceedance, Outbox, Triggers, TriggerState, why_not_now
 from locum.service.answering import Loaded
 from locum.service.served import Served
@@ -113,7 +113,7 @@ class Relay:
     def _run(self) -> subprocess.Popen[bytes]:
         log = self.log
         log.parent.mkdir(parents=True, exist_ok=True)
-        command = [*PYTHON, "-m", "locum.cli", "run", str(self._served.path), "--quiet"]
+        command = python("-m", "locum.cli", "run", str(self._served.path), "--quiet")
         with log.open("ab") as output:
             return subprocess.Popen(
                 command,

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 
 from locum.arrays import Array
-from locum.exceptions import FitError
 from locum.reduction import CompressedEnsemble, FieldBasis, InnerProduct, compressed_ensemble
 from locum.regression import QuantityPredictor, fit_coordinates, fit_quantities
 from locum.surrogates.interpolated import InterpolatedField, InterpolatedSurrogate
@@ -204,13 +203,7 @@ def train_interpolated(
 
 
 def compressed(data: TrainingData, name: str, rtol: float, method: str = "auto") -> CompressedEnsemble:
-    """All snapshots of one field, for bases of a relative tolerance: one pass over them.
-
-    Raises
-    ------
-    FitError
-        The field is zero everywhere.
-    """
+    """All snapshots of one field, for bases of a relative tolerance: one pass over them."""
     description, field = data.description.fields[name], data.fields[name]
     ensemble = compressed_ensemble(
         field.blocks,
@@ -223,11 +216,6 @@ def compressed(data: TrainingData, name: str, rtol: float, method: str = "auto")
     if len(ensemble.norms) != len(data.values):
         raise ValueError(
             f"field {name!r}: {len(ensemble.norms)} snapshots for {len(data.values)} simulations"
-        )
-    if len(data.values) and not ensemble.rows.energy:
-        raise FitError(
-            f"field {name!r} is zero in all {len(data.values)} simulations, so that there is nothing to "
-            "reduce; let the model leave it out"
         )
     return ensemble
 
