@@ -24,6 +24,8 @@ from locum.exceptions import StorageError
 
 FORMAT = 1
 
+_REMEDY = "put back a copy of it, or train anew with `locum run`"
+
 
 @dataclass(frozen=True, eq=False)
 class Saved:
@@ -116,7 +118,9 @@ def _read_document(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise StorageError(f"{path} does not exist; expected the folder of a saved surrogate") from None
+        raise StorageError(
+            f"{path} does not exist; expected the folder of a saved surrogate, which `locum run` makes"
+        ) from None
     except OSError as error:
         raise StorageError(f"{path}: cannot be read ({error.strerror})") from error
     except ValueError:
@@ -130,7 +134,7 @@ def _read_arrays(path: Path, expected: str) -> dict[str, AnyArray]:
     try:
         packed = path.read_bytes()
     except FileNotFoundError:
-        raise StorageError(f"{path} is missing; put back a copy of it") from None
+        raise StorageError(f"{path} is missing; {_REMEDY}") from None
     except OSError as error:
         raise StorageError(f"{path}: cannot be read ({error.strerror})") from error
     if hashlib.sha256(packed).hexdigest() != expected:
@@ -143,7 +147,7 @@ def _read_arrays(path: Path, expected: str) -> dict[str, AnyArray]:
 
 
 def _damaged(path: Path, why: str) -> StorageError:
-    return StorageError(f"{path} is damaged: {why}; put back a copy of it")
+    return StorageError(f"{path} is damaged: {why}; {_REMEDY}")
 
 
 def _content_hash(content: Any) -> str:
